@@ -1,0 +1,39 @@
+-- A span, narrow, for rollups. The key is the span itself, content included: the table is the *set* of spans received.
+-- A redelivered span replaces itself; a span sent twice with different content stands twice, and `rollup` picks one.
+-- `batch_seq` only says where an embedded process resumes after a crash; no row that people read depends on it.
+CREATE TABLE IF NOT EXISTS {database}.session_spans
+(
+    tenant LowCardinality(String),
+    trace_id String CODEC(ZSTD(1)),
+    span_id String CODEC(LZ4),
+    parent_span_id String CODEC(LZ4),
+    service LowCardinality(String),
+    name LowCardinality(String),
+    kind LowCardinality(String),
+    start_ns Int64 CODEC(Delta, LZ4),
+    end_ns Int64 CODEC(Delta, LZ4),
+    status_code UInt8,
+    is_error Bool,
+    session_id String,
+    session_strength UInt8,
+    session_name String,
+    session_name_rank UInt8,
+    user_id String,
+    thread_id String,
+    model LowCardinality(String),
+    provider LowCardinality(String),
+    input_tokens Int64,
+    output_tokens Int64,
+    total_tokens Int64,
+    cost_nano_usd Int64,
+    batch_seq UInt64 DEFAULT 0,
+    content_hash UInt64 MATERIALIZED cityHash64(
+        parent_span_id, service, name, kind, start_ns, end_ns, status_code, is_error, session_id, session_strength,
+        session_name, session_name_rank, user_id, thread_id, model, provider, input_tokens, output_tokens, total_tokens,
+        cost_nano_usd
+    ) CODEC(NONE)
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(toDateTime(intDiv(start_ns, 1000000000), 'UTC'))
+PRIMARY KEY (tenant, trace_id)
+ORDER BY (tenant, trace_id, span_id, content_hash)

@@ -1,0 +1,31 @@
+-- One session's rollup. The version is the sum of the versions of its trace rows: a fuller row always wins.
+-- trace_count = 0: all its traces moved to other sessions.
+CREATE TABLE IF NOT EXISTS {database}.session_rollups
+(
+    tenant LowCardinality(String),
+    session_id String,
+    version UInt64,
+    name String,
+    user_id String,
+    thread_id String,
+    trace_count Int64,
+    active_ns Int64,
+    start_ns Int64 CODEC(Delta, LZ4),
+    end_ns Int64 CODEC(Delta, LZ4),
+    llm_ns Int64,
+    span_count Int64,
+    error_count Int64,
+    llm_call_count Int64,
+    tool_call_count Int64,
+    input_tokens Int64,
+    output_tokens Int64,
+    total_tokens Int64,
+    cost_nano_usd Int64,
+    unpriced_span_count Int64,
+    models Array(LowCardinality(String)),
+    providers Array(LowCardinality(String)),
+    services Array(LowCardinality(String))
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (tenant, session_id)
+SETTINGS index_granularity = 1024

@@ -1,0 +1,64 @@
+"""The catalogue of metrics, served on port 8888.
+
+Names of the Collector where it has one (`otelcol_…`), ours (`otel_sessions_…`) elsewhere. `prometheus_client` adds
+`_total` to counters, as the Collector's Helm rules expect. One instance a process; nothing is registered at import.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Every metric of the process, on a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.accepted_spans = self._counter(
+            "otelcol_receiver_accepted_spans", "Spans answered with OK", "receiver", "transport"
+        )
+        self.refused_spans = self._counter(
+            "otelcol_receiver_refused_spans",
+            "Spans answered with an error or counted as rejected",
+            "receiver",
+            "transport",
+        )
+        self.requests = self._counter(
+            "otel_sessions_receiver_requests", "Export requests by outcome", "transport", "outcome"
+        )
+        self.rejected_spans = self._counter(
+            "otel_sessions_rejected_spans", "Spans refused for good, by reason", "reason"
+        )
+        self.sent_spans = self._counter("otelcol_exporter_sent_spans", "Spans written to the store", "exporter")
+        self.send_failed_spans = self._counter(
+            "otelcol_exporter_send_failed_spans",
+            "Spans whose write to the store failed (the exporter retries)",
+            "exporter",
+        )
+        self.queue_bytes = self._gauge("otelcol_exporter_queue_size", "Bytes waiting in the log", "exporter")
+        self.queue_bytes_max = self._gauge("otelcol_exporter_queue_capacity", "Most bytes the log may hold", "exporter")
+        self.stored_rows = self._counter("otel_sessions_stored_rows", "Rows written, by table", "table")
+        self.batch_seconds = self._histogram(
+            "otel_sessions_batch_seconds", "Time of a step of the pipeline over one batch", "step"
+        )
+        self.tick_seconds = self._histogram("otel_sessions_rollup_tick_seconds", "Time of one rollup tick")
+        self.rollup_lag_s = self._gauge(
+            "otel_sessions_rollup_lag_seconds", "Age of the oldest stored span that its session does not show yet"
+        )
+        self.dirty_traces = self._gauge("otel_sessions_dirty_traces", "Traces waiting to be rolled up")
+        self.dirty_sessions = self._gauge("otel_sessions_dirty_sessions", "Sessions waiting to be rolled up")
+        self.unbound_spans = self._gauge("otel_sessions_unbound_spans", "Stored spans that no session claims")
+        self.remembered_spans = self._gauge("otel_sessions_remembered_spans", "Recent spans held in memory for rollups")
+        self.process_rss = self._gauge("otelcol_process_memory_rss", "Resident memory in bytes")
+        self.process_uptime = self._gauge("otelcol_process_uptime", "Seconds since start")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(name, text, labels, buckets=_SECONDS, registry=self.registry)
