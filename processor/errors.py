@@ -32,4 +32,4 @@ class Overloaded(Retryable):
 
 
 class ConfigError(OtelSessionsError):
-    """The configuration is wrong. The message names the path of the key and, if there is one, the nearest known name."""
+    """The configuration is wrong. The message names the key by its path and the nearest known name."""

@@ -50,6 +50,8 @@ SESSION: Final = "session"
 OTHER: Final = "other"
 KINDS: Final = (LLM, EMBEDDING, AGENT, TOOL, RETRIEVAL, CHAIN, SESSION, OTHER)
 
+_STRINGS: Final[Any] = pl.List(pl.String)
+
 MODEL_CALLS: Final = (LLM, EMBEDDING)
 
 SESSION_SPANS: Final = pl.Schema(
@@ -95,9 +97,9 @@ _TOTALS: Final[dict[str, Any]] = {
     "total_tokens": pl.Int64,
     "cost_nano_usd": pl.Int64,
     "unpriced_span_count": pl.Int64,
-    "models": pl.List(pl.String),
-    "providers": pl.List(pl.String),
-    "services": pl.List(pl.String),
+    "models": _STRINGS,
+    "providers": _STRINGS,
+    "services": _STRINGS,
 }
 
 SESSION_TRACES: Final = pl.Schema(
@@ -122,7 +124,7 @@ TRACE_SESSIONS: Final = pl.Schema(
         "tenant": pl.String,
         "trace_id": pl.String,
         "version": pl.UInt64,
-        "session_ids": pl.List(pl.String),  # sessions with at least one span of the trace, sorted
+        "session_ids": _STRINGS,  # sessions with at least one span of the trace, sorted
         "span_count": pl.Int64,
         "unbound_span_count": pl.Int64,  # spans that no session claims: kept, countable, bound when an id arrives
     }
