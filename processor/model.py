@@ -9,6 +9,7 @@ ids are lowercase hex as in `otel_traces`, so that every table joins with every 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
@@ -38,6 +39,15 @@ class StatusCode(IntEnum):
     UNSET = 0
     OK = 1
     ERROR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a request: spans taken, spans refused for good, and why (OTLP `partial_success`)."""
+
+    accepted_spans: int = 0
+    rejected_spans: int = 0
+    message: str = ""
 
 
 LLM: Final = "llm"

@@ -18,15 +18,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from processor.errors import OtelSessionsError
+from processor.model import Receipt
 
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a request: spans taken, spans refused for good, and why (OTLP `partial_success`)."""
-
-    accepted_spans: int = 0
-    rejected_spans: int = 0
-    message: str = ""
+__all__ = ["Log", "Receipt", "Record"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,145 @@
+"""Attribute values to what a convention means by them: text, a count, money. Column in, column and validity out.
+
+Emitters write one number as int, double, `"7"` or `"\\"7\\""`; a value that can't be read is treated as absent, so that
+the next key of the precedence list gets its turn. Vectorized; only values in JSON quotes are looked at one by one.
+
+Source: attributes.yaml, `coerce`; costs are nano-dollars, rounded half to even on the decimal value that was written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from processor.decode.columns import Bools, Ints, to_bools
+
+TOKENS_MAX: Final = 2**53  # the largest count a double carries exactly
+COST_NANO_USD_MAX: Final = 9_000_000_000 * 1_000_000_000
+_WORDS_FOR_NOTHING: Final = pa.array(["", "null", "None", "undefined", "nan"])
+_SCRUBBED: Final = "[Scrubbed due to"  # logfire's replacement: as an id it would merge all sessions
+_DIGITS_MAX: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Text values; `valid` is false where there is nothing usable."""
+
+    value: Any  # pa.StringArray
+    valid: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Non-negative integers; `valid` is false where there is none."""
+
+    value: Ints
+    valid: Bools
+
+
+def texts(text: Any, value: Any) -> Texts:
+    """Strings, numbers and booleans as trimmed text; nested values and bytes are not text.
+
+    Shape: `text` and `value` are the same entries of `Attributes.text` and `Attributes.value`.
+    """
+    trimmed = _unquoted(pc.utf8_trim_whitespace(text))
+    nothing = pc.or_(pc.is_in(trimmed, _WORDS_FOR_NOTHING), pc.starts_with(trimmed, _SCRUBBED))
+    valid = ~to_bools(nothing)
+    for name in ("array_value", "kvlist_value", "bytes_value"):
+        column = value.field(name)
+        if column.null_count < len(column):
+            valid &= to_bools(column.is_null())
+    return Texts(trimmed, valid)
+
+
+def _unquoted(text: Any) -> Any:
+    """JSON-unquote once (MLflow, Langfuse SDK v5 metadata)."""
+    quoted = np.flatnonzero(to_bools(pc.and_(pc.starts_with(text, '"'), pc.ends_with(text, '"'))))
+    if not len(quoted):
+        return text
+    plain = text.to_pylist()
+    for i in quoted:
+        plain[i] = unquote(plain[i])
+    return pa.array(plain, pa.string())
+
+
+def unquote(text: str) -> str:
+    """The string that a JSON string says; the text itself where it is no JSON string."""
+    try:
+        plain = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    return plain if isinstance(plain, str) else text
+
+
+def counts(value: Any) -> Counts:
+    """Token counts from ints, whole doubles and decimal strings. Booleans, negatives and NaN are no counts."""
+    number = np.full(len(value), -1, np.int64)
+    ints = value.field("int_value")
+    if ints.null_count < len(ints):
+        known = to_bools(ints.is_valid())
+        number[known] = pc.fill_null(ints, -1).to_numpy()[known]
+    doubles = value.field("double_value")
+    if doubles.null_count < len(doubles):
+        floats = pc.fill_null(doubles, -1.0).to_numpy()
+        whole = np.isfinite(floats) & (floats == np.trunc(floats)) & (np.abs(floats) <= TOKENS_MAX)
+        known = to_bools(doubles.is_valid()) & whole
+        number[known] = floats[known].astype(np.int64)
+    strings = value.field("string_value")
+    if strings.null_count < len(strings):
+        digits = _unquoted(pc.utf8_trim_whitespace(pc.fill_null(strings, "")))
+        decimal = pc.match_substring_regex(digits, rf"\A[0-9]{{1,{_DIGITS_MAX}}}\z")
+        known = to_bools(decimal)
+        number[known] = pc.cast(digits.filter(pa.array(known)), pa.int64()).to_numpy()
+    valid = (number >= 0) & (number <= TOKENS_MAX)
+    return Counts(np.where(valid, number, 0), valid)
+
+
+def nano_usd(value: Any) -> Counts:
+    """US dollars from numbers and numeric strings to nano-dollars. Negative, NaN and absurd costs are no costs."""
+    number = np.full(len(value), -1, np.int64)
+    ints = value.field("int_value")
+    if ints.null_count < len(ints):
+        dollars = pc.fill_null(ints, -1).to_numpy()
+        known = to_bools(ints.is_valid()) & (dollars >= 0) & (dollars <= COST_NANO_USD_MAX // 10**9)
+        number[known] = dollars[known] * 10**9
+    doubles = value.field("double_value")
+    if doubles.null_count < len(doubles):
+        floats = pc.fill_null(doubles, -1.0).to_numpy()
+        known = to_bools(doubles.is_valid()) & (floats >= 0) & (floats <= COST_NANO_USD_MAX / 1e9)
+        number[known] = _rounded(floats[known])
+    strings = value.field("string_value")
+    if strings.null_count < len(strings):
+        for i in np.flatnonzero(to_bools(strings.is_valid())):
+            number[i] = _nano_usd_of_text(unquote(strings[int(i)].as_py().strip()))
+    valid = (number >= 0) & (number <= COST_NANO_USD_MAX)
+    return Counts(np.where(valid, number, 0), valid)
+
+
+def _rounded(dollars: Any) -> Ints:
+    """Doubles to nano-dollars. Where the product may lie on the wrong side of a half, the decimal value decides."""
+    product = dollars * 1e9
+    nanos: Ints = np.rint(product).astype(np.int64)
+    doubtful = np.abs(np.abs(product - np.trunc(product)) - 0.5) <= np.maximum(product, 1.0) * 2.0**-50
+    doubtful |= product >= 2.0**50
+    for i in np.flatnonzero(doubtful):
+        nanos[i] = _nano_usd_of_text(repr(float(dollars[i])))
+    return nanos
+
+
+def _nano_usd_of_text(text: str) -> int:
+    """-1 for what is no cost."""
+    if len(text) > 64 or "_" in text:
+        return -1
+    try:
+        dollars = Decimal(text)
+    except InvalidOperation:
+        return -1
+    if not dollars.is_finite() or dollars < 0 or dollars > COST_NANO_USD_MAX // 10**9:
+        return -1
+    return int((dollars * 10**9).quantize(Decimal(1), ROUND_HALF_EVEN))

@@ -1,0 +1,75 @@
+"""Who is whose parent, and what that says: roots, and which spans only repeat what a span below them reports. Pure.
+
+Arrays have one entry a span, in the order of `SpanSet.spans`; a row number of -1 means none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from processor.decode.columns import Bools, Ints
+from processor.rollup.span_set import TRACE_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """The shape of the traces."""
+
+    trace: Ints  # number of the span's trace, 0 to traces - 1
+    traces: int
+    parent: Ints  # row of the parent, -1 where the set does not have it
+    root: Ints  # for each trace, the row of its root, -1 in a trace that is a cycle
+
+
+def lineage(spans: pl.DataFrame) -> Lineage:
+    """Find parents and roots.
+
+    Shape: `spans` as `SpanSet.spans` has them, sorted.
+    Source: DESIGN, "Binding a trace to its session": the root is the span without a parent, or whose parent is not in
+    the set; of several, the earliest.
+    """
+    trace = _trace_numbers(spans)
+    rows = spans.select(*TRACE_KEY, "span_id").with_row_index("parent")
+    joined = spans.select(*TRACE_KEY, "parent_span_id").join(
+        rows,
+        left_on=[*TRACE_KEY, "parent_span_id"],
+        right_on=[*TRACE_KEY, "span_id"],
+        how="left",
+        maintain_order="left",
+    )
+    parent = joined["parent"].cast(pl.Int64).fill_null(-1).to_numpy()
+    traces = int(trace[-1]) + 1 if len(trace) else 0
+    return Lineage(trace, traces, parent, first_rows(parent < 0, trace, traces))
+
+
+def _trace_numbers(spans: pl.DataFrame) -> Ints:
+    changes = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in TRACE_KEY)
+    numbers: Ints = spans.select(changes.cum_sum().cast(pl.Int64) - 1).to_series().to_numpy()
+    return numbers
+
+
+def first_rows(marked: Bools, trace: Ints, traces: int) -> Ints:
+    """For each trace its first marked row, -1 for none."""
+    first = np.full(traces, -1, np.int64)
+    rows = np.flatnonzero(marked)[::-1]
+    first[trace[rows]] = rows  # the last assignment is the earliest row
+    return first
+
+
+def has_below(parent: Ints, marked: Bools, passable: Bools) -> Bools:
+    """The spans with a marked descendant, such that the descendant and all spans between are passable.
+
+    Each step moves one level up and touches a span at most once, so deep traces cost their size and cycles end.
+    """
+    found = np.zeros(len(parent), np.bool_)
+    rising = np.flatnonzero(marked & passable)
+    while len(rising):
+        above = parent[rising]
+        above = np.unique(above[above >= 0])
+        above = above[~found[above]]
+        found[above] = True
+        rising = above[passable[above]]
+    return found

@@ -1,0 +1,56 @@
+"""What the worker asks of a store. Every write is idempotent: repeating it, whole or in part, changes nothing.
+
+Calls block; the worker makes them in threads. Errors: `Retryable` when the store is away or overloaded, `Permanent`
+when the same call will fail again (a schema that does not match).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import polars as pl
+import pyarrow as pa
+
+
+class Store(Protocol):
+    """The tables of `store/sql`, as far as the write path needs them."""
+
+    def insert_spans(self, wide: pa.Table, narrow: pl.DataFrame, batch_seq: int) -> None:
+        """Write spans to `otel_traces` and `session_spans`. A crash after the return loses none of them."""
+
+    def write_traces(self, session_traces: pl.DataFrame, trace_sessions: pl.DataFrame) -> None:
+        """Write trace rollups, `model.SESSION_TRACES` and `model.TRACE_SESSIONS`."""
+
+    def write_sessions(self, session_rollups: pl.DataFrame) -> None:
+        """Write session rollups, `model.SESSION_ROLLUPS`."""
+
+    def read_spans(self, traces: pl.DataFrame) -> pl.DataFrame:
+        """All stored narrow spans of some traces. Shape: in, `tenant, trace_id`; out, `model.SESSION_SPANS`."""
+
+    def read_session_traces(self, sessions: pl.DataFrame) -> pl.DataFrame:
+        """All trace rows of some sessions, older versions possibly among them.
+
+        Shape: in, `tenant, session_id`; out, `model.SESSION_TRACES`.
+        """
+
+    def trace_keys(self) -> Iterator[pl.DataFrame]:
+        """Every trace that has a stored span, in blocks of `tenant, trace_id`, duplicates allowed."""
+
+    def traces_since(self, batch_seq: int) -> pl.DataFrame:
+        """Traces with a span written by a batch after `batch_seq`. Shape: `tenant, trace_id`, distinct."""
+
+    def last_batch_seq(self) -> int:
+        """The largest batch number ever written; 0 for none."""
+
+    def checkpoint(self) -> int:
+        """The batch number up to which everything is rolled up; 0 for none."""
+
+    def write_checkpoint(self, batch_seq: int) -> None:
+        """Everything up to and including this batch is rolled up."""
+
+    def unbound_span_count(self) -> int:
+        """Spans that no session claims."""
+
+    def close(self) -> None:
+        """Release the store. Safe to call twice."""

@@ -1,0 +1,202 @@
+"""The store on ClickHouse: a server over HTTP, or chDB in this process, through one client library.
+
+Must never retry, sum or deduplicate: rows are keyed so that the tables do that. Duplicates inside one insert are left
+to the merges (`optimize_on_insert=0`), which halves the cost of an insert.
+
+Source: clickhouse-connect; OTLP.md, "ClickHouse"; benchmarks/RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+import clickhouse_connect
+import polars as pl
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from processor.errors import ConfigError, Permanent, Retryable
+from processor.model import SESSION_SPANS, SESSION_TRACES
+from processor.store.migrations import migrate
+
+CHDB: Final = "chdb://"
+KEYS_MAX: Final = 5_000  # keys in one IN list
+_WORKER: Final = "embedded"
+_INSERT: Final = {
+    "async_insert": 0,
+    "optimize_on_insert": 0,
+    "max_partitions_per_insert_block": 0,
+    # The attribute indexes are wide and rarely asked for: merges build them, inserts don't wait for them.
+    "exclude_materialize_skip_indexes_on_insert": (
+        "idx_res_attr_key,idx_res_attr_value,idx_span_attr_key,idx_span_attr_value,idx_duration"
+    ),
+}
+# A literal list of KEYS_MAX keys is longer than ClickHouse's default query size.
+_SESSION: Final = {"max_query_size": 64 * 1024 * 1024}
+# Codes of https://clickhouse.com/docs errors that no retry mends: syntax, unknown names, types, authentication.
+_PERMANENT_CODES: Final = frozenset({16, 36, 44, 46, 47, 53, 60, 62, 81, 192, 193, 194, 497, 516})
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where the tables are."""
+
+    dsn: str = field(
+        default="chdb://./data/store",
+        metadata={"help": "chdb://PATH for the embedded store, or http(s)://user:password@host:port for a server."},
+    )
+    database: str = field(default="otel", metadata={"help": "Database of the tables; created when missing."})
+
+
+def connect(config: StoreConfig) -> Any:
+    """A client of the store. chDB allows many in one process, all of one path; calls on one client are serialized.
+
+    Errors: `ConfigError` for a path that can't be used, `Retryable` for a server that does not answer.
+    """
+    dsn = config.dsn
+    if dsn.startswith(CHDB):
+        path = Path(dsn.removeprefix(CHDB)).absolute()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"exporters.clickhouse.dsn: can't create {path}: {error.strerror}") from error
+        if not os.access(path, os.W_OK):
+            raise ConfigError(f"exporters.clickhouse.dsn: {path} is not writable; choose another directory")
+        dsn = f"{CHDB}{path}"
+    try:
+        client = clickhouse_connect.get_client(dsn=dsn, settings=_SESSION)
+    except ClickHouseError as error:
+        if dsn.startswith(CHDB):
+            raise ConfigError(f"exporters.clickhouse.dsn: can't open {dsn}: {_first_line(error)}") from error
+        raise Retryable(f"ClickHouse at {_without_password(dsn)} does not answer: {_first_line(error)}") from error
+    return client
+
+
+def open_store(config: StoreConfig) -> ClickHouseStore:
+    """Connect and bring the tables up to date."""
+    client = connect(config)
+    migrate(client, config.database)
+    return ClickHouseStore(config)
+
+
+class ClickHouseStore:
+    """`Store` on clients of its own: one for spans, one for rollups, so that neither waits for the other."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self._database = config.database
+        self._spans = connect(config)
+        self._rollups = connect(config)
+
+    def insert_spans(self, wide: pa.Table, narrow: pl.DataFrame, batch_seq: int) -> None:
+        """Spans to both tables; the narrow one last, so that a rollup never sees a span that people can't."""
+        self._insert(self._spans, "otel_traces", wide)
+        sequence = pl.lit(batch_seq, pl.UInt64).alias("batch_seq")
+        self._insert(self._spans, "session_spans", narrow.with_columns(sequence).to_arrow())
+
+    def write_traces(self, session_traces: pl.DataFrame, trace_sessions: pl.DataFrame) -> None:
+        """Trace rows, and the list of traces."""
+        self._insert(self._rollups, "session_traces", session_traces.to_arrow())
+        self._insert(self._rollups, "trace_sessions", trace_sessions.to_arrow())
+
+    def write_sessions(self, session_rollups: pl.DataFrame) -> None:
+        """Session rows."""
+        self._insert(self._rollups, "session_rollups", session_rollups.to_arrow())
+
+    def read_spans(self, traces: pl.DataFrame) -> pl.DataFrame:
+        """Narrow spans by trace."""
+        return self._read_keys("session_spans", SESSION_SPANS, "trace_id", traces)
+
+    def read_session_traces(self, sessions: pl.DataFrame) -> pl.DataFrame:
+        """Trace rows by session."""
+        return self._read_keys("session_traces", SESSION_TRACES, "session_id", sessions)
+
+    def trace_keys(self) -> Iterator[pl.DataFrame]:
+        """Traces of `trace_sessions`, and those whose spans were stored but never rolled up."""
+        query = f"SELECT toString(tenant) AS tenant, trace_id FROM {self._database}.trace_sessions"
+        with self._guarded(), self._rollups.query_arrow_stream(query, use_strings=True) as blocks:
+            for block in blocks:
+                yield cast(pl.DataFrame, pl.from_arrow(block))
+        yield self.traces_since(self.checkpoint())
+
+    def traces_since(self, batch_seq: int) -> pl.DataFrame:
+        """Traces of batches after one."""
+        return self._read(
+            f"SELECT DISTINCT tenant, trace_id FROM {self._database}.session_spans WHERE batch_seq > %(seq)s",
+            pl.Schema({"tenant": pl.String, "trace_id": pl.String}),
+            {"seq": batch_seq},
+        )
+
+    def last_batch_seq(self) -> int:
+        """The largest of the batch numbers."""
+        return self._number(f"SELECT max(batch_seq) FROM {self._database}.session_spans")
+
+    def checkpoint(self) -> int:
+        """The last checkpoint."""
+        return self._number(f"SELECT max(batch_seq) FROM {self._database}.rollup_checkpoints")
+
+    def write_checkpoint(self, batch_seq: int) -> None:
+        """A new checkpoint."""
+        row = pa.table({"worker": pa.array([_WORKER]), "batch_seq": pa.array([batch_seq], pa.uint64())})
+        self._insert(self._rollups, "rollup_checkpoints", row)
+
+    def unbound_span_count(self) -> int:
+        """Sum over the newest row of each trace."""
+        return self._number(f"SELECT sum(unbound_span_count) FROM {self._database}.trace_sessions FINAL")
+
+    def close(self) -> None:
+        """Close both clients."""
+        self._spans.close()
+        self._rollups.close()
+
+    def _insert(self, client: Any, table: str, rows: pa.Table) -> None:
+        if rows.num_rows:
+            with self._guarded():
+                client.insert_arrow(f"{self._database}.{table}", rows, settings=_INSERT)
+
+    def _read_keys(self, table: str, schema: pl.Schema, key: str, keys: pl.DataFrame) -> pl.DataFrame:
+        columns = ", ".join(schema.names())
+        query = f"SELECT {columns} FROM {self._database}.{table} WHERE (tenant, {key}) IN %(keys)s"
+        parts = [
+            self._read(query, schema, {"keys": tuple(chunk.select("tenant", key).iter_rows())})
+            for chunk in keys.iter_slices(KEYS_MAX)
+        ]
+        return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+
+    def _read(self, query: str, schema: pl.Schema, parameters: dict[str, Any]) -> pl.DataFrame:
+        with self._guarded():
+            table = self._rollups.query_arrow(query, parameters=parameters, use_strings=True)
+        frame = cast(pl.DataFrame, pl.from_arrow(table))
+        return frame.cast(schema) if len(frame) else pl.DataFrame(schema=schema)
+
+    def _number(self, query: str) -> int:
+        with self._guarded():
+            return int(self._rollups.query(query).result_rows[0][0])
+
+    def _guarded(self) -> _Translated:
+        return _Translated()
+
+
+class _Translated:
+    """Turns the driver's errors into ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, ClickHouseError | OSError):
+            code = getattr(error, "code", None)
+            what = Permanent if code in _PERMANENT_CODES else Retryable
+            raise what(f"ClickHouse: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0][:500]
+
+
+def _without_password(dsn: str) -> str:
+    scheme, _, rest = dsn.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -1,0 +1,30 @@
+"""Brings the tables of a database up to date: numbered SQL files, applied in order, each of them idempotent."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from typing import Any
+
+from processor.errors import ConfigError
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def statements(database: str) -> list[tuple[str, str]]:
+    """(file name, SQL) of every migration for a database, in order.
+
+    Errors: `ConfigError` for a database name that is no plain identifier.
+    """
+    if not _IDENTIFIER.fullmatch(database):
+        raise ConfigError(f"exporters.clickhouse.database: {database!r} must be letters, digits and underscores")
+    files = sorted((f for f in resources.files("processor.store").joinpath("sql").iterdir()), key=lambda f: f.name)
+    return [(f.name, f.read_text().replace("{database}", database)) for f in files if f.name.endswith(".sql")]
+
+
+def migrate(client: Any, database: str) -> None:
+    """Create what is missing. Safe to run at every start and by several workers at once."""
+    sql = statements(database)
+    client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+    for _, statement in sql:
+        client.command(statement)
