@@ -13,7 +13,7 @@ import polars as pl
 from processor.model import SESSION_ROLLUPS
 from processor.rollup.shaping import filled, first_stated
 
-_SESSION_KEY: Final = ("tenant", "session_id")
+SESSION_KEY: Final = ("tenant", "session_id")
 _SUMMED: Final = (
     "llm_ns", "span_count", "error_count", "llm_call_count", "tool_call_count", "input_tokens", "output_tokens",
     "total_tokens", "cost_nano_usd", "unpriced_span_count",
@@ -31,14 +31,14 @@ def session_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """
     if rows.is_empty():
         return pl.DataFrame(schema=SESSION_ROLLUPS)
-    newest = rows.sort("version").unique([*_SESSION_KEY, "trace_id"], keep="last", maintain_order=True)
-    versions = newest.group_by(_SESSION_KEY).agg(pl.col("version").sum())
+    newest = rows.sort("version").unique([*SESSION_KEY, "trace_id"], keep="last", maintain_order=True)
+    versions = newest.group_by(SESSION_KEY).agg(pl.col("version").sum())
     live = newest.filter(pl.col("span_count") > 0).sort("start_ns", "trace_id")
-    before = pl.col("end_ns").cum_max().shift(1).over(_SESSION_KEY)
+    before = pl.col("end_ns").cum_max().shift(1).over(SESSION_KEY)
     fresh_from = pl.max_horizontal("start_ns", before)  # null before the first trace is passed over
     totals = (
         live.with_columns(active_ns=pl.max_horizontal(pl.col("end_ns") - fresh_from, 0))
-        .group_by(_SESSION_KEY)
+        .group_by(SESSION_KEY)
         .agg(
             pl.len().alias("trace_count"),
             pl.col("active_ns").sum(),
@@ -48,12 +48,12 @@ def session_rows(rows: pl.DataFrame) -> pl.DataFrame:
             *(pl.col(name).explode().drop_nulls().unique().sort() for name in _LISTS),
         )
     )
-    named = first_stated(live.sort("session_name_rank", maintain_order=True), _SESSION_KEY, "session_name")
-    result = versions.join(totals, on=_SESSION_KEY, how="left")
+    named = first_stated(live.sort("session_name_rank", maintain_order=True), SESSION_KEY, "session_name")
+    result = versions.join(totals, on=SESSION_KEY, how="left")
     for part in (
         named.rename({"session_name": "name"}),
-        first_stated(live, _SESSION_KEY, "user_id"),
-        first_stated(live, _SESSION_KEY, "thread_id"),
+        first_stated(live, SESSION_KEY, "user_id"),
+        first_stated(live, SESSION_KEY, "thread_id"),
     ):
-        result = result.join(part, on=_SESSION_KEY, how="left")
-    return filled(result, SESSION_ROLLUPS).sort(_SESSION_KEY)
+        result = result.join(part, on=SESSION_KEY, how="left")
+    return filled(result, SESSION_ROLLUPS).sort(SESSION_KEY)

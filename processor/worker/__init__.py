@@ -1,0 +1,6 @@
+"""Takes records from the log, stores their spans, and keeps the session rows current."""
+
+from processor.worker.rollups import RollupConfig
+from processor.worker.worker import Worker, WorkerConfig
+
+__all__ = ["RollupConfig", "Worker", "WorkerConfig"]

@@ -1,0 +1,79 @@
+"""What still has to be rolled up: traces to read back, and sessions to recompute, each with its age. Bounded by what is
+stored but not rolled up; a large session waits longer, so that it is not recomputed at every tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+SESSION_DELAY_S_PER_TRACE: Final = 0.001
+SESSION_DELAY_S_MAX: Final = 60.0
+_SIZES_MAX: Final = 1_000_000
+
+Key: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Since when something is dirty: seconds on the monotonic clock, and the first batch that touched it."""
+
+    since_s: float
+    batch_seq: int
+
+
+@dataclass(slots=True)
+class DirtyMap:
+    """Keys (tenant and id) with their first mark, in the order of marking."""
+
+    marks: dict[Key, Mark] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.marks)
+
+    def add(self, keys: Iterable[Key], mark: Mark) -> None:
+        """Mark keys; a key that is marked keeps its older mark."""
+        for key in keys:
+            self.marks.setdefault(key, mark)
+
+    def take(self, keys: Iterable[Key]) -> None:
+        """Unmark keys whose rows are written."""
+        for key in keys:
+            del self.marks[key]
+
+    def oldest(self) -> Mark | None:
+        """The mark with the smallest batch number."""
+        return min(self.marks.values(), key=lambda mark: mark.batch_seq, default=None)
+
+
+class DirtySessions(DirtyMap):
+    """Dirty sessions, and how large each was when last seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sizes: dict[Key, int] = {}
+
+    def due(self, now_s: float, traces_max: int, force: bool) -> list[Key]:
+        """Sessions to recompute now: oldest first, at most `traces_max` traces in all, but always at least one."""
+        chosen: list[Key] = []
+        budget = traces_max
+        for key, size in self._ready(now_s, force):
+            if chosen and size > budget:
+                break
+            chosen.append(key)
+            budget -= size
+        return chosen
+
+    def _ready(self, now_s: float, force: bool) -> Iterator[tuple[Key, int]]:
+        for key, mark in self.marks.items():
+            size = self._sizes.get(key, 1)
+            delay_s = min(size * SESSION_DELAY_S_PER_TRACE, SESSION_DELAY_S_MAX)
+            if force or now_s - mark.since_s >= delay_s:
+                yield key, size
+
+    def note_sizes(self, sizes: Iterable[tuple[Key, int]]) -> None:
+        """Remember how many traces sessions have; forgotten all at once when there are too many."""
+        if len(self._sizes) > _SIZES_MAX:
+            self._sizes.clear()
+        self._sizes.update(sizes)

@@ -1,0 +1,190 @@
+"""Keeps trace and session rows current: one `tick` rolls up what was stored since the last, and what waits.
+
+Single-threaded: the worker runs ticks one after the other in a thread; only `add` may be called from elsewhere. Every
+row it writes comes from `processor.rollup`, out of a *whole* trace or session: from memory where memory provably has
+all of a trace, else read back from the store. So ticks decide how fresh a row is, never what it says.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from processor.model import SESSION_SPANS
+from processor.rollup.sessions import SESSION_KEY, session_rows
+from processor.rollup.span_set import TRACE_KEY
+from processor.rollup.traces import trace_rows
+from processor.store.base import Store
+from processor.telemetry.metrics import Metrics
+from processor.worker.dirty import DirtyMap, DirtySessions, Key, Mark
+from processor.worker.recent import RecentSpans
+from processor.worker.seen import SeenTraces
+
+
+@dataclass(frozen=True, slots=True)
+class RollupConfig:
+    """How often, and how much at once. None of it changes a total."""
+
+    interval_s: float = field(
+        default=0.5, metadata={"help": "Seconds between two ticks when there is little to do.", "min": 0.01, "max": 60}
+    )
+    time_share_max: float = field(
+        default=0.4,
+        metadata={
+            "help": "Share of the time that ticks may take; under load they come less often.",
+            "min": 0.05,
+            "max": 1,
+        },
+    )
+    recent_spans_max: int = field(
+        default=1_000_000,
+        metadata={"help": "Spans kept in memory for rollups, about 300 bytes each.", "min": 1_000, "max": 100_000_000},
+    )
+    seen_filter_bytes: int = field(
+        default=32 * 1024 * 1024,
+        metadata={"help": "Memory of the filter of known traces: 2 bytes a trace are plenty.", "min": 1024},
+    )
+    read_back_traces_max: int = field(
+        default=5_000, metadata={"help": "Traces read back from the store in one tick.", "min": 1, "max": 100_000}
+    )
+    read_back_rows_max: int = field(
+        default=500_000,
+        metadata={"help": "Trace rows read back for sessions in one tick.", "min": 1_000, "max": 50_000_000},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    rows: pl.DataFrame
+    mark: Mark
+
+
+class Rollups:
+    """The state between ticks: recent spans, known traces, and what is dirty."""
+
+    def __init__(self, store: Store, config: RollupConfig, metrics: Metrics) -> None:
+        self._store = store
+        self._config = config
+        self._metrics = metrics
+        self._recent = RecentSpans(config.recent_spans_max)
+        self._seen = SeenTraces(config.seen_filter_bytes)
+        self._unsure = DirtyMap()  # traces with spans that are not in memory
+        self._sessions = DirtySessions()
+        self._lock = threading.Lock()
+        self._arrived: list[_Batch] = []
+        self._last_batch_seq = 0
+        self._checkpoint = 0
+
+    def resume(self, now_s: float) -> int:
+        """Load what the store knows, and mark what was stored but not rolled up. The last batch number comes back."""
+        self._checkpoint = self._store.checkpoint()
+        self._last_batch_seq = self._store.last_batch_seq()
+        for keys in self._store.trace_keys():
+            self._seen.add(keys)
+        left = self._store.traces_since(self._checkpoint)
+        self._unsure.add(_keys(left), Mark(now_s, self._checkpoint + 1))
+        return self._last_batch_seq
+
+    def add(self, rows: pl.DataFrame, batch_seq: int, now_s: float) -> None:
+        """Spans that are in the store now. Any thread."""
+        with self._lock:
+            self._arrived.append(_Batch(rows, Mark(now_s, batch_seq)))
+
+    @property
+    def is_current(self) -> bool:
+        """Whether every stored span is in its session's row."""
+        return not (self._arrived or len(self._unsure) or len(self._sessions))
+
+    def tick(self, now_s: float, force: bool = False) -> None:
+        """Roll up: traces, then the sessions they touched, then the checkpoint. `force` ignores delays, not bounds.
+
+        Errors: those of the store; whatever was not written stays dirty and is written by a later tick.
+        """
+        with self._lock:
+            batches = self._arrived[:]
+        read_back = list(self._unsure.marks)[: self._config.read_back_traces_max]
+        mark = _oldest([batch.mark for batch in batches] + [self._unsure.marks[key] for key in read_back])
+        if mark:
+            rows = pl.concat([self._in_memory(batches, mark), self._from_store(read_back)])
+            self._write_traces(rows, mark)
+            self._unsure.take(read_back)
+            with self._lock:
+                del self._arrived[: len(batches)]
+            self._last_batch_seq = max([self._last_batch_seq, *(batch.mark.batch_seq for batch in batches)])
+        self._write_sessions(now_s, force)
+        self._write_checkpoint()
+        self._observe(now_s)
+
+    def _in_memory(self, batches: list[_Batch], mark: Mark) -> pl.DataFrame:
+        """All spans of the batches' traces, as far as these are whole in memory; the others become unsure."""
+        if not batches:
+            return pl.DataFrame(schema=SESSION_SPANS)
+        fresh = pl.concat([batch.rows for batch in batches])
+        keys = fresh.select(TRACE_KEY).unique()
+        held = self._recent.held(keys)
+        others = keys.join(held, on=TRACE_KEY, how="anti")
+        new = others.filter(pl.Series(~self._seen.may_have(others)))
+        self._seen.add(new)
+        whole = pl.concat([held, new])
+        self._recent.remember(fresh.join(whole, on=TRACE_KEY, how="semi"))
+        rows = self._recent.rows_of(whole)
+        unsure = keys.join(rows, on=TRACE_KEY, how="anti")  # remembering may have evicted a trace's oldest part
+        self._unsure.add(_keys(unsure), mark)
+        return rows
+
+    def _from_store(self, read_back: list[Key]) -> pl.DataFrame:
+        """All stored spans of traces; from here on they are whole in memory."""
+        if not read_back:
+            return pl.DataFrame(schema=SESSION_SPANS)
+        rows = self._store.read_spans(pl.DataFrame(read_back, schema=list(TRACE_KEY), orient="row"))
+        self._recent.remember(rows)
+        return rows
+
+    def _write_traces(self, rows: pl.DataFrame, mark: Mark) -> None:
+        if rows.is_empty():
+            return
+        written = trace_rows(rows)
+        self._store.write_traces(written.session_traces, written.trace_sessions)
+        touched = written.session_traces.select(SESSION_KEY).unique(maintain_order=True)
+        self._sessions.add(_keys(touched), mark)
+        self._metrics.stored_rows.labels("session_traces").inc(len(written.session_traces))
+        self._metrics.stored_rows.labels("trace_sessions").inc(len(written.trace_sessions))
+
+    def _write_sessions(self, now_s: float, force: bool) -> None:
+        due = self._sessions.due(now_s, self._config.read_back_rows_max, force)
+        if not due:
+            return
+        traces = self._store.read_session_traces(pl.DataFrame(due, schema=list(SESSION_KEY), orient="row"))
+        rows = session_rows(traces)
+        self._store.write_sessions(rows)
+        self._sessions.take(due)
+        self._sessions.note_sizes(
+            ((tenant, session), size) for tenant, session, size in rows.select(*SESSION_KEY, "trace_count").iter_rows()
+        )
+        self._metrics.stored_rows.labels("session_rollups").inc(len(rows))
+
+    def _write_checkpoint(self) -> None:
+        oldest = _oldest([mark for mark in (self._unsure.oldest(), self._sessions.oldest()) if mark])
+        batch_seq = oldest.batch_seq - 1 if oldest else self._last_batch_seq
+        if batch_seq > self._checkpoint:
+            self._store.write_checkpoint(batch_seq)
+            self._checkpoint = batch_seq
+
+    def _observe(self, now_s: float) -> None:
+        with self._lock:
+            waiting = [batch.mark for batch in self._arrived]
+        oldest = _oldest(waiting + [mark for mark in (self._unsure.oldest(), self._sessions.oldest()) if mark])
+        self._metrics.rollup_lag_s.set(max(now_s - oldest.since_s, 0.0) if oldest else 0.0)
+        self._metrics.dirty_traces.set(len(self._unsure))
+        self._metrics.dirty_sessions.set(len(self._sessions))
+        self._metrics.remembered_spans.set(len(self._recent))
+
+
+def _oldest(marks: list[Mark]) -> Mark | None:
+    return min(marks, key=lambda mark: mark.batch_seq, default=None)
+
+
+def _keys(frame: pl.DataFrame) -> list[Key]:
+    return list(frame.iter_rows())

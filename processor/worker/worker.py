@@ -1,0 +1,184 @@
+"""The imperative shell around a poll: decode the next batch while the store takes the last, tick beside them.
+
+Order, for nothing to be lost: spans are in the store before their records are acknowledged; trace and session rows are
+written before the log is committed. Decoding, inserting and rolling up each have a thread, so the event loop, which
+answers exporters, waits for none of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from processor.clock import monotonic_s, now_ns
+from processor.decode.otlp import Decoder
+from processor.decode.verdicts import Admission
+from processor.errors import OtelSessionsError, Permanent, Retryable
+from processor.log.base import Log, Record
+from processor.store.base import Store
+from processor.telemetry.metrics import Metrics
+from processor.worker.batch import Batch, make_batch
+from processor.worker.rollups import RollupConfig, Rollups
+
+_log = structlog.get_logger(__name__)
+_EXPORTER = "clickhouse"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """How much is taken from the log at once, and the components below."""
+
+    poll_bytes_max: int = field(
+        default=16 * 1024 * 1024,
+        metadata={"help": "Bytes of requests in one batch.", "min": 64 * 1024, "max": 256 * 1024 * 1024},
+    )
+    poll_linger_s: float = field(
+        default=0.1,
+        metadata={
+            "help": "Seconds that a batch waits to fill up: larger inserts for a later answer. 0 takes what is there.",
+            "min": 0.0,
+            "max": 5.0,
+        },
+    )
+    admission: Admission = field(default_factory=Admission, metadata={"help": "Which spans are accepted."})
+    rollups: RollupConfig = field(default_factory=RollupConfig, metadata={"help": "How rollups keep up."})
+
+
+class Worker:
+    """Takes records from `log`, writes them to `store`."""
+
+    def __init__(self, config: WorkerConfig, log: Log, store: Store, metrics: Metrics) -> None:
+        self._config = config
+        self._log = log
+        self._store = store
+        self._metrics = metrics
+        self._decoder = Decoder(config.admission)
+        self._rollups = Rollups(store, config.rollups, metrics)
+        self._threads = {name: ThreadPoolExecutor(1, name) for name in ("decode", "insert", "rollup")}
+        self._batch_seq = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+        self._store_failed = False
+        self._tick_failed = False
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last writes to the store worked and both loops run."""
+        running = bool(self._tasks) and not any(task.done() for task in self._tasks)
+        return running and not self._store_failed and not self._tick_failed
+
+    async def start(self) -> None:
+        """Resume from the store, then begin to poll and to tick."""
+        if self._tasks:
+            return
+        self._batch_seq = await self._run("rollup", self._rollups.resume, monotonic_s())
+        self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._tick())]
+
+    async def stop(self) -> None:
+        """Take what the log still holds, roll everything up, commit. Safe without start, and twice."""
+        if not self._tasks:
+            return
+        await self._log.close()
+        poll, tick = self._tasks
+        await poll
+        self._stopping.set()
+        await tick
+        try:
+            await self.settle()
+        except OtelSessionsError as error:
+            _log.warning("rollups_left_for_next_start", error=str(error))
+        self._tasks = []
+        for threads in self._threads.values():
+            threads.shutdown()
+
+    async def settle(self) -> None:
+        """Tick until every span stored so far is in its session's row.
+
+        Errors: those of the store.
+        """
+        while not self._rollups.is_current:
+            await self._run("rollup", self._rollups.tick, monotonic_s(), True)
+        await self._log.commit()
+
+    async def _poll(self) -> None:
+        storing: asyncio.Task[None] | None = None
+        while records := await self._log.poll(self._config.poll_bytes_max, self._config.poll_linger_s):
+            for batch in await self._decode(records):
+                if storing:
+                    await storing
+                storing = asyncio.create_task(self._store_batch(batch))
+        if storing:
+            await storing
+
+    async def _decode(self, records: Sequence[Record]) -> Sequence[Batch]:
+        """The records as batches: one, unless a record trips us over: it is refused, the rest is not."""
+        with self._metrics.batch_seconds.labels("decode").time():
+            try:
+                return [await self._run("decode", make_batch, self._decoder, records, now_ns())]
+            except Exception:
+                if len(records) > 1:
+                    return [batch for record in records for batch in await self._decode([record])]
+                _log.exception("record_not_understood", bytes=len(records[0].value))
+                self._log.acknowledge(records, [Permanent("the request can't be processed; see the server's log")])
+                return []
+
+    async def _run(self, thread: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        work = functools.partial(call, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads[thread], work)
+
+    async def _store_batch(self, batch: Batch) -> None:
+        """Write one batch and answer its records; if it fails, retryably: the exporters keep the spans."""
+        for reason, count in batch.rejected.items():
+            self._metrics.rejected_spans.labels(reason).inc(count)
+        try:
+            if batch.wide.num_rows:
+                self._batch_seq += 1
+                with self._metrics.batch_seconds.labels("insert").time():
+                    await self._run("insert", self._store.insert_spans, batch.wide, batch.narrow, self._batch_seq)
+                self._rollups.add(batch.narrow, self._batch_seq, monotonic_s())
+        except Exception as error:
+            self._store_failed = True
+            self._metrics.send_failed_spans.labels(_EXPORTER).inc(batch.wide.num_rows)
+            _log.error("store_refused_batch", spans=batch.wide.num_rows, error=str(error), exc_info=_unexpected(error))
+            refusal = Retryable("the store did not take the spans; retry")
+            self._log.acknowledge(batch.records, [refusal] * len(batch.records))
+            return
+        self._store_failed = False
+        self._metrics.sent_spans.labels(_EXPORTER).inc(batch.wide.num_rows)
+        self._metrics.stored_rows.labels("otel_traces").inc(batch.wide.num_rows)
+        self._metrics.stored_rows.labels("session_spans").inc(len(batch.narrow))
+        self._log.acknowledge(batch.records, batch.outcomes)
+
+    async def _tick(self) -> None:
+        config = self._config.rollups
+        while not self._stopping.is_set():
+            started = monotonic_s()
+            try:
+                await self._run("rollup", self._rollups.tick, started, False)
+                self._tick_failed = False
+                if self._rollups.is_current:
+                    await self._log.commit()
+            except Exception as error:
+                self._tick_failed = True
+                _log.error("rollup_tick_failed", error=str(error), exc_info=_unexpected(error))
+            took_s = monotonic_s() - started
+            self._metrics.tick_seconds.observe(took_s)
+            pause_s = max(config.interval_s - took_s, took_s * (1 / config.time_share_max - 1))
+            try:
+                await asyncio.wait_for(self._stopping.wait(), pause_s)
+            except TimeoutError:
+                continue
+
+
+def _unexpected(error: Exception) -> bool:
+    """Whether an error is a fault of ours, worth a traceback."""
+    return not isinstance(error, OtelSessionsError)
