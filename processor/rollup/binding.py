@@ -23,7 +23,7 @@ def bound_sessions(spans: pl.DataFrame, shape: Lineage) -> pl.Series:
     strongest = np.zeros(shape.traces, np.uint8)
     np.maximum.at(strongest, shape.trace, strength)
     takes_part = (strength > 0) & (strength == strongest[shape.trace])
-    root_names_it = (shape.root >= 0) & takes_part[shape.root]
+    root_names_it = takes_part[shape.root]
     deciding = np.where(root_names_it, shape.root, first_rows(takes_part, shape.trace, shape.traces))
     source = np.where(takes_part, np.arange(len(spans)), deciding[shape.trace])
     own = spans["session_id"]

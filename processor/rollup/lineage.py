@@ -21,7 +21,7 @@ class Lineage:
     trace: Ints  # number of the span's trace, 0 to traces - 1
     traces: int
     parent: Ints  # row of the parent, -1 where the set does not have it
-    root: Ints  # for each trace, the row of its root, -1 in a trace that is a cycle
+    root: Ints  # for each trace, the row of its root
 
 
 def lineage(spans: pl.DataFrame) -> Lineage:
@@ -29,7 +29,7 @@ def lineage(spans: pl.DataFrame) -> Lineage:
 
     Shape: `spans` as `SpanSet.spans` has them, sorted.
     Source: DESIGN, "Binding a trace to its session": the root is the span without a parent, or whose parent is not in
-    the set; of several, the earliest.
+    the set; of several, the earliest. A span that is its own ancestor counts as one without a parent.
     """
     trace = _trace_numbers(spans)
     rows = spans.select(*TRACE_KEY, "span_id").with_row_index("parent")
@@ -40,7 +40,7 @@ def lineage(spans: pl.DataFrame) -> Lineage:
         how="left",
         maintain_order="left",
     )
-    parent = joined["parent"].cast(pl.Int64).fill_null(-1).to_numpy()
+    parent = _without_cycles(joined["parent"].cast(pl.Int64).fill_null(-1).to_numpy())
     traces = int(trace[-1]) + 1 if len(trace) else 0
     return Lineage(trace, traces, parent, first_rows(parent < 0, trace, traces))
 
@@ -49,6 +49,23 @@ def _trace_numbers(spans: pl.DataFrame) -> Ints:
     changes = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in TRACE_KEY)
     numbers: Ints = spans.select(changes.cum_sum().cast(pl.Int64) - 1).to_series().to_numpy()
     return numbers
+
+
+def _without_cycles(parent: Ints) -> Ints:
+    """The parents, but none for a span that is its own ancestor: a cycle says nothing about who called whom.
+
+    Following parents twice as far in each round, after as many steps as there are spans only cycles are left.
+    """
+    far, steps = parent, 1
+    while steps < len(parent) and (far >= 0).any():
+        far = np.where(far >= 0, far[far], -1)
+        steps *= 2
+    in_cycle = np.unique(far[far >= 0])
+    if not len(in_cycle):
+        return parent
+    cut = parent.copy()
+    cut[in_cycle] = -1
+    return cut
 
 
 def first_rows(marked: Bools, trace: Ints, traces: int) -> Ints:
@@ -62,7 +79,7 @@ def first_rows(marked: Bools, trace: Ints, traces: int) -> Ints:
 def has_below(parent: Ints, marked: Bools, passable: Bools) -> Bools:
     """The spans with a marked descendant, such that the descendant and all spans between are passable.
 
-    Each step moves one level up and touches a span at most once, so deep traces cost their size and cycles end.
+    Each step moves one level up and touches a span at most once, so a deep trace costs its size.
     """
     found = np.zeros(len(parent), np.bool_)
     rising = np.flatnonzero(marked & passable)

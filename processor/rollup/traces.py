@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from processor.model import SESSION_TRACES, TRACE_SESSIONS
@@ -45,13 +44,7 @@ def trace_rows(rows: pl.DataFrame) -> TraceRows:
     spans = whole.spans
     shape = lineage(spans)
     counts = counting(spans, shape.parent)
-    root = shape.root
-    roots = pl.DataFrame(
-        {
-            "name": spans["name"].gather(np.maximum(root, 0)).set(pl.Series(root < 0), ""),
-            "status_code": spans["status_code"].gather(np.maximum(root, 0)).set(pl.Series(root < 0), 0),
-        }
-    )
+    roots = spans.select("name", "status_code")[shape.root]
     judged = spans.with_columns(
         bound_sessions(spans, shape).alias("session_id"),
         pl.max_horizontal("start_ns", "end_ns").alias("end_ns"),
