@@ -1,0 +1,87 @@
+"""What both receivers do with a request once they know its signal: bound, append, count, translate errors.
+
+The order is the contract: a place is taken before a byte of the body is read, the answer is OK only after the log has
+the bytes, and every error that leaves is a `Failure` with a wire status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import Enum
+
+from processor.errors import Overloaded
+from processor.log.base import Log
+from processor.model import Receipt
+from processor.receiver.span_count import count_spans
+from processor.receiver.status import Failure, failure_of
+from processor.telemetry.metrics import Metrics
+
+_RECEIVER = "otlp"
+_BUSY_RETRY_S = 1.0
+
+
+class Signal(Enum):
+    """The OTLP signals that have an endpoint here, by their last path segment over HTTP."""
+
+    TRACES = "traces"
+    LOGS = "logs"
+    METRICS = "metrics"
+
+
+class Intake:
+    """The way from a transport to the log, for one transport and tenant."""
+
+    def __init__(self, log: Log, metrics: Metrics, transport: str, tenant: str, requests_max: int) -> None:
+        self._log = log
+        self._tenant = tenant
+        self._requests_max = requests_max
+        self._requests = 0
+        self._transport = transport
+        self._outcomes = metrics.requests
+        self._accepted = metrics.accepted_spans.labels(_RECEIVER, transport)
+        self._refused = metrics.refused_spans.labels(_RECEIVER, transport)
+
+    async def take(self, signal: Signal, read: Callable[[], Awaitable[bytes]]) -> Receipt | Failure:
+        """Read one request and see it into the log.
+
+        `read` returns the serialized request and may raise the errors of `processor.errors`. Logs and metrics are read
+        and dropped. Nothing is raised but the cancellation of a client that went away.
+        """
+        if self._requests >= self._requests_max:
+            message = f"{self._requests_max} requests are under way (max_concurrent_requests)"
+            return self.refuse(failure_of(Overloaded(message, _BUSY_RETRY_S)))
+        self._requests += 1
+        try:
+            return await self._take(signal, read)
+        except asyncio.CancelledError:
+            self._count("cancelled")
+            raise
+        finally:
+            self._requests -= 1
+
+    async def _take(self, signal: Signal, read: Callable[[], Awaitable[bytes]]) -> Receipt | Failure:
+        value = b""
+        try:
+            value = await read()
+            if signal is not Signal.TRACES:
+                self._count("ignored")
+                return Receipt()
+            # An empty request is a success; the log has no use for it.
+            receipt = await self._log.append(self._tenant, value) if value else Receipt()
+        except Exception as error:
+            # Whatever it is, the client gets a status.
+            self._refused.inc(count_spans(value) or 0)
+            return self.refuse(failure_of(error))
+        self._accepted.inc(receipt.accepted_spans)
+        self._refused.inc(receipt.rejected_spans)
+        self._count("partial" if receipt.rejected_spans else "ok")
+        return receipt
+
+    def refuse(self, failure: Failure) -> Failure:
+        """Count a request that is refused, also one refused before it was read."""
+        self._count(failure.outcome)
+        return failure
+
+    def _count(self, outcome: str) -> None:
+        self._outcomes.labels(self._transport, outcome).inc()
