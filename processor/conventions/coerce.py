@@ -25,6 +25,9 @@ _WORDS_FOR_NOTHING: Final = pa.array(["", "null", "None", "undefined", "nan"])
 _SCRUBBED: Final = "[Scrubbed due to"  # logfire's replacement: as an id it would merge all sessions
 _DIGITS_MAX: Final = 16
 
+NUMBER_FIELDS: Final = ("string_value", "int_value", "double_value")
+"""The fields of an attribute value that a number may stand in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -42,19 +45,22 @@ class Counts:
     valid: Bools
 
 
-def texts(text: Any, value: Any) -> Texts:
-    """Strings, numbers and booleans as trimmed text; nested values and bytes are not text.
-
-    Shape: `text` and `value` are the same entries of `Attributes.text` and `Attributes.value`.
-    """
+def texts(text: Any) -> Texts:
+    """Strings, numbers and booleans, as `Attributes.text` has them, trimmed."""
     trimmed = _unquoted(pc.utf8_trim_whitespace(text))
     nothing = pc.or_(pc.is_in(trimmed, _WORDS_FOR_NOTHING), pc.starts_with(trimmed, _SCRUBBED))
-    valid = ~to_bools(nothing)
+    return Texts(trimmed, ~to_bools(nothing))
+
+
+def nested(value: Any) -> Bools | None:
+    """Which values are arrays, lists or bytes: no text for a convention. None where none is."""
+    found = None
     for name in ("array_value", "kvlist_value", "bytes_value"):
         column = value.field(name)
         if column.null_count < len(column):
-            valid &= to_bools(column.is_null())
-    return Texts(trimmed, valid)
+            here = to_bools(column.is_valid())
+            found = here if found is None else found | here
+    return found
 
 
 def _unquoted(text: Any) -> Any:
@@ -78,7 +84,10 @@ def unquote(text: str) -> str:
 
 
 def counts(value: Any) -> Counts:
-    """Token counts from ints, whole doubles and decimal strings. Booleans, negatives and NaN are no counts."""
+    """Token counts from ints, whole doubles and decimal strings. Booleans, negatives and NaN are no counts.
+
+    Shape: a struct of `NUMBER_FIELDS`.
+    """
     number = np.full(len(value), -1, np.int64)
     ints = value.field("int_value")
     if ints.null_count < len(ints):
@@ -101,7 +110,10 @@ def counts(value: Any) -> Counts:
 
 
 def nano_usd(value: Any) -> Counts:
-    """US dollars from numbers and numeric strings to nano-dollars. Negative, NaN and absurd costs are no costs."""
+    """US dollars from numbers and numeric strings to nano-dollars. Negative, NaN and absurd costs are no costs.
+
+    Shape: a struct of `NUMBER_FIELDS`.
+    """
     number = np.full(len(value), -1, np.int64)
     ints = value.field("int_value")
     if ints.null_count < len(ints):

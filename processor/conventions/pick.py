@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processor.conventions.coerce import Counts, counts, nano_usd, texts, unquote
+from processor.conventions.coerce import NUMBER_FIELDS, Counts, counts, nano_usd, nested, texts, unquote
 from processor.conventions.table import (
     CLAUDE_CODE_LLM_REQUEST,
     CLAUDE_CODE_SPAN_NAME,
@@ -48,6 +48,11 @@ class Entries:
         self._span_names = span_names
         self.spans = len(span_names)
         self._claude_code: Bools | None = None
+        value = attributes.value
+        self._nested = nested(value)
+        self._numbers = pa.StructArray.from_arrays(
+            [value.field(name) for name in NUMBER_FIELDS], names=list(NUMBER_FIELDS)
+        )
 
     def has(self, key: str) -> bool:
         """Whether any span of the batch has the key."""
@@ -58,9 +63,9 @@ class Entries:
         entry, rank = self._candidates(keys)
         if not len(entry):
             return Picked(pa.repeat("", self.spans), np.zeros(self.spans, np.int64))
-        at = pa.array(entry)
-        found = texts(self._attributes.text.take(at), self._attributes.value.take(at))
-        chosen = self._first(entry, rank, found.valid)
+        found = texts(self._attributes.text.take(pa.array(entry)))
+        usable = found.valid if self._nested is None else found.valid & ~self._nested[entry]
+        chosen = self._first(entry, rank, usable)
         return Picked(_taken(found.value, chosen), np.where(chosen >= 0, rank[chosen], 0))
 
     def count(self, keys: Sequence[Key]) -> Counts:
@@ -75,7 +80,7 @@ class Entries:
         entry, rank = self._candidates(keys)
         if not len(entry):
             return Counts(np.zeros(self.spans, np.int64), np.zeros(self.spans, np.bool_))
-        found = coerce(self._attributes.value.take(pa.array(entry)))
+        found = coerce(self._numbers.take(pa.array(entry)))
         chosen = self._first(entry, rank, found.valid)
         return Counts(np.where(chosen >= 0, found.value[chosen], 0), chosen >= 0)
 

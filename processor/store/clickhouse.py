@@ -80,7 +80,7 @@ def connect(config: StoreConfig) -> Any:
 def open_store(config: StoreConfig) -> ClickHouseStore:
     """Connect and bring the tables up to date."""
     client = connect(config)
-    migrate(client, config.database)
+    migrate(client, config.database, embedded=config.dsn.startswith(CHDB))
     return ClickHouseStore(config)
 
 

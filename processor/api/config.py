@@ -1,0 +1,29 @@
+"""Options of the REST API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ApiConfig:
+    """Where sessions are read."""
+
+    endpoint: str = field(
+        default="127.0.0.1:3000", metadata={"help": "host:port of the REST API; port 0 takes any free port."}
+    )
+    concurrent_queries_max: int = field(
+        default=4,
+        metadata={"help": "Queries that run at a time, each on a store handle of its own.", "min": 1, "max": 64},
+    )
+    waiting_queries_max: int = field(
+        default=64,
+        metadata={
+            "help": "Requests that may wait for a handle; more are answered with 503. 0 lets none wait.",
+            "min": 0,
+            "max": 10_000,
+        },
+    )
+    query_timeout_s: int = field(
+        default=30, metadata={"help": "Seconds a query may take before it is ended with 503.", "min": 1, "max": 3600}
+    )

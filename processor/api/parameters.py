@@ -1,0 +1,111 @@
+"""Query and path parameters of the sessions API, as strict as the contract.
+
+Dates are ISO 8601. A time without a zone is UTC; a date without a time is the whole day: `start_date` its first
+instant, `end_date` its last.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Literal
+from urllib.parse import unquote
+
+from fastapi import Depends, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+
+from processor.api.errors import InvalidPath
+from processor.model import NANOS_PER_SECOND
+from processor.store.queries import SessionFilter
+
+LIMIT_MAX = 1_000
+TEXT_CHARS_MAX = 10_000
+OFFSET_MAX = 2**63 - 1  # what the store can count
+
+SortKey = Literal[
+    "name",
+    "start",
+    "end",
+    "trace_count",
+    "total_cost",
+    "total_tokens",
+    "latency_ms",
+    "user_id",
+    "error_count",
+    "active_ms",
+    "span_count",
+    "last_seen",
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX)]
+
+
+class PageParameters(BaseModel):
+    """`limit` and `offset`."""
+
+    limit: int = Field(default=50, ge=1, le=LIMIT_MAX, description="Rows on the page.")
+    offset: int = Field(default=0, ge=0, le=OFFSET_MAX, description="Rows before the page.")
+
+
+class SessionParameters(PageParameters):
+    """Everything `GET /v1/sessions` understands."""
+
+    start_date: str | None = Field(default=None, description="Sessions that end at or after this ISO 8601 time.")
+    end_date: str | None = Field(default=None, description="Sessions that start at or before this ISO 8601 time.")
+    sort_by: SortKey = Field(default="start", description="Ties are broken by id.")
+    sort_order: Literal["asc", "desc"] = "desc"
+    search: _Text = Field(default="", description="Part of the id or the name, in any case; no wildcards.")
+    name: _Text = Field(default="", description="Part of the name, in any case.")
+    user_id: _Text = Field(default="", description="The user, exactly.")
+    userId: _Text = Field(default="", description="Older spelling of user_id.")
+
+
+def session_filter(parameters: Annotated[SessionParameters, Query()]) -> SessionFilter:
+    """What the parameters select. Errors: 400 that names the parameter."""
+    start_ns = _instant_ns("start_date", parameters.start_date, end_of_day=False)
+    end_ns = _instant_ns("end_date", parameters.end_date, end_of_day=True)
+    if start_ns is not None and end_ns is not None and start_ns > end_ns:
+        raise _invalid("end_date", "lies before start_date", parameters.end_date)
+    if parameters.user_id and parameters.userId and parameters.user_id != parameters.userId:
+        raise _invalid("userId", "contradicts user_id; send one of them", parameters.userId)
+    return SessionFilter(
+        start_ns=start_ns,
+        end_ns=end_ns,
+        search=parameters.search,
+        name=parameters.name,
+        user_id=parameters.user_id or parameters.userId,
+    )
+
+
+def session_id_in_path(session_id: str) -> str:
+    """The id that the path names; it arrives percent-encoded (see `app.RawPath`) and may hold any character."""
+    try:
+        return unquote(session_id, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidPath({"session_id": "is not UTF-8 after percent-decoding"}) from error
+
+
+SessionId = Annotated[str, Depends(session_id_in_path)]
+
+
+def _instant_ns(parameter: str, text: str | None, *, end_of_day: bool) -> int | None:
+    if not text:
+        return None
+    try:
+        if len(text) <= len("2026-11-20"):
+            moment = datetime.combine(date.fromisoformat(text), time.max if end_of_day else time.min, UTC)
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        since = moment - _EPOCH
+    except (ValueError, OverflowError) as error:
+        message = "is no ISO 8601 date or time; write 2026-11-20 or 2026-11-20T10:00:00Z (a plus sign as %2B)"
+        raise _invalid(parameter, message, text) from error
+    whole_s = since.days * 86_400 + since.seconds
+    last_ns = 999 if end_of_day else 0  # microseconds are all that `datetime` knows; keep the filter inclusive
+    return whole_s * NANOS_PER_SECOND + since.microseconds * 1_000 + last_ns
+
+
+def _invalid(parameter: str, message: str, value: str | None) -> RequestValidationError:
+    return RequestValidationError([{"loc": ("query", parameter), "msg": message, "type": "value", "input": value}])

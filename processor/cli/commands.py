@@ -1,0 +1,85 @@
+"""Commands that act on a configuration: `run`, `validate`, and the root."""
+
+# ruff: noqa: PLC0415 (a command imports what it needs, so that the others start fast)
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from processor.cli import sessions
+from processor.errors import OtelSessionsError
+
+app = typer.Typer(
+    name="otel-sessions",
+    help="Turns the spans of LLM agents into sessions: duration, cost, tokens and traces per conversation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(sessions.app, name="sessions")
+
+
+def main() -> None:
+    """Entry point: an expected error is one sentence on stderr and exit code 1."""
+    try:
+        app()
+    except OtelSessionsError as error:
+        sys.stderr.write(f"otel-sessions: {error}\n")
+        sys.exit(1)
+    except BrokenPipeError:
+        # `… | head` closed the pipe; the interpreter's last flush must not meet it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"otel-sessions {version('otel-sessions')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Turns the spans of LLM agents into sessions."""
+
+
+@app.command()
+def run(
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file; without it the embedded default, with its data under ./data.")
+    ] = None,
+) -> None:
+    """Run the processor until SIGINT or SIGTERM."""
+    import asyncio
+
+    from processor.config import load_config
+    from processor.service import run_until_signal
+    from processor.telemetry.logging import configure_logging
+
+    settings = load_config(config)
+    configure_logging(settings.service.telemetry.logs)
+    try:
+        asyncio.run(run_until_signal(settings))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def validate(file: Annotated[Path, typer.Argument(help="YAML file.")]) -> None:
+    """Check a configuration file and say what is wrong with it."""
+    from processor.config import load_config
+
+    load_config(file)
+    typer.echo(f"{file}: valid")

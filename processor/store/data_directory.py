@@ -1,0 +1,59 @@
+"""One process to one data directory.
+
+chDB locks its directory too, but says "Error initializing EmbeddedServer" to whoever comes second. This lock comes
+first and names the process that holds it. It is the kernel's: a killed process leaves nothing behind to clean up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from processor.errors import ConfigError
+from processor.store.clickhouse import CHDB, StoreConfig
+
+_LOCK = "otel-sessions.lock"
+_OPTION = "exporters.clickhouse.dsn"
+
+
+class DataDirectory:
+    """Holds the directory of an embedded store from `claim` to `release`; a server's store needs no claim."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self._path = Path(config.dsn.removeprefix(CHDB)).absolute() if config.dsn.startswith(CHDB) else None
+        self._descriptor: int | None = None
+
+    def claim(self) -> None:
+        """Create the directory and lock it. Safe to call twice.
+
+        Errors: `ConfigError` when it can't be created or written, or another process has it.
+        """
+        if self._path is None or self._descriptor is not None:
+            return
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise ConfigError(
+                f"the data directory {self._path} can't be used: {error.strerror}; make it writable for this user, "
+                f"or set {_OPTION} to chdb:// and another directory"
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "another process"
+            os.close(descriptor)
+            raise ConfigError(
+                f"the data directory {self._path} is in use by process {holder}; stop it, or set {_OPTION} to "
+                "chdb:// and another directory"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let the next process in. Safe to call twice and without `claim`."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,92 @@
+"""SQL for the traces of a session and their spans, as data.
+
+Must never put a value into SQL text (see `session_sql`). `session_traces` and `session_spans` are ReplacingMergeTrees
+that hold older rows until a merge: each statement picks one row a key itself, by a rule that does not depend on order.
+Everything is bounded: a session may have 20,000 traces, a trace 100,000 spans, an attribute a megabyte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from processor.store.session_sql import Statement
+
+SPANS_PER_TRACE_MAX = 1_000
+SPANS_MAX = 10_000
+ATTRIBUTE_CHARS_MAX = 8_192
+
+_NEWEST_TRACES = """SELECT * FROM {database}.session_traces
+    WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}
+    ORDER BY version DESC LIMIT 1 BY trace_id"""
+
+
+def count_traces(database: str, tenant: str, session_id: str) -> Statement:
+    """How many traces the session has: one row, one column."""
+    return Statement(
+        f"SELECT count() AS total FROM ({_NEWEST_TRACES.format(database=database)}) WHERE span_count > 0",
+        {"tenant": tenant, "session_id": session_id},
+    )
+
+
+def page_of_traces(database: str, tenant: str, session_id: str, limit: int, offset: int) -> Statement:
+    """One page of the session's traces, as they happened; ties broken by trace id."""
+    return Statement(
+        f"""SELECT trace_id, name, status_code, start_ns, end_ns, total_tokens, cost_nano_usd, span_count, error_count
+FROM ({_NEWEST_TRACES.format(database=database)})
+WHERE span_count > 0
+ORDER BY start_ns, trace_id
+LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
+        {"tenant": tenant, "session_id": session_id, "limit": limit, "offset": offset},
+    )
+
+
+def spans_of_traces(database: str, tenant: str, trace_ids: Sequence[str]) -> Statement:
+    """The narrow spans of these traces, whole traces also where they lie in two sessions, the earliest first.
+
+    At most `SPANS_PER_TRACE_MAX` a trace and `SPANS_MAX` in all. A span that was sent twice with different content is
+    shown once: the longer one, as in `details_of_spans`.
+    """
+    return Statement(
+        f"""SELECT * FROM (
+    SELECT trace_id, span_id, parent_span_id, service, name, kind, start_ns, end_ns, status_code, is_error,
+        model, provider, input_tokens, output_tokens, total_tokens, cost_nano_usd
+    FROM {database}.session_spans
+    WHERE tenant = {{tenant:String}} AND trace_id IN {{trace_ids:Array(String)}}
+    ORDER BY end_ns - start_ns DESC, content_hash LIMIT 1 BY trace_id, span_id
+)
+ORDER BY trace_id, start_ns, span_id
+LIMIT {SPANS_PER_TRACE_MAX} BY trace_id
+LIMIT {SPANS_MAX}""",
+        {"tenant": tenant, "trace_ids": list(trace_ids)},
+    )
+
+
+def details_of_spans(database: str, tenant: str, spans: Sequence[dict[str, Any]]) -> Statement:
+    """What only the wide table knows of `spans` (rows of `spans_of_traces`).
+
+    Services, names and times of the narrow rows repeat the wide table's sort key, so whole partitions and nearly all
+    granules are skipped; the trace id alone would read a bloom filter over everything.
+    """
+    assert spans
+    starts_ns = [span["start_ns"] for span in spans]
+    return Statement(
+        f"""SELECT TraceId AS trace_id, SpanId AS span_id, SpanKind AS span_kind, StatusMessage AS status_message,
+    mapApply((k, v) -> (k, leftUTF8(v, {ATTRIBUTE_CHARS_MAX})), SpanAttributes) AS attributes
+FROM {database}.otel_traces
+WHERE Tenant = {{tenant:String}}
+    AND ServiceName IN {{services:Array(String)}} AND SpanName IN {{names:Array(String)}}
+    AND Timestamp >= fromUnixTimestamp64Nano({{from_ns:Int64}}, 'UTC')
+    AND Timestamp <= fromUnixTimestamp64Nano({{to_ns:Int64}}, 'UTC')
+    AND TraceId IN {{trace_ids:Array(String)}}
+ORDER BY Duration DESC, ContentHash LIMIT 1 BY TraceId, SpanId
+LIMIT {SPANS_MAX}""",
+        {
+            "tenant": tenant,
+            "services": sorted({span["service"] for span in spans}),
+            "names": sorted({span["name"] for span in spans}),
+            "trace_ids": sorted({span["trace_id"] for span in spans}),
+            "from_ns": min(starts_ns),
+            "to_ns": max(starts_ns),
+        },
+    )

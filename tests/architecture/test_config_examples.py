@@ -1,0 +1,51 @@
+"""Every file in `config/` is a configuration that works."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from processor.config import Config, read_config
+from tests.architecture.reference import reference
+
+FOLDER = Path(__file__).parents[2] / "config"
+EXAMPLES = sorted(FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_valid_without_any_variable_set(example: Path) -> None:
+    """A configuration we ship can be run as it is."""
+    read_config(example.read_text(), {})
+
+
+def test_the_embedded_example_is_the_built_in_default() -> None:
+    """Starting with `config/embedded.yaml` is starting without a file."""
+    assert read_config((FOLDER / "embedded.yaml").read_text(), {}) == Config()
+
+
+def test_the_embedded_example_mentions_every_option() -> None:
+    """Each field of each dataclass stands in the file as a key."""
+    assert _keys(yaml.safe_load((FOLDER / "embedded.yaml").read_text())) == _fields(Config())
+
+
+def test_the_embedded_example_documents_what_the_dataclasses_say() -> None:
+    """Help, default and limits are those of the fields. UPDATE_GOLDEN=1 writes the file anew."""
+    path = FOLDER / "embedded.yaml"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(reference())
+    assert path.read_text() == reference()
+
+
+def _keys(tree: Any) -> Any:
+    return {name: _keys(value) for name, value in tree.items()} if isinstance(tree, dict) else None
+
+
+def _fields(config: Any) -> Any:
+    if not dataclasses.is_dataclass(config):
+        return None
+    return {field.name: _fields(getattr(config, field.name)) for field in dataclasses.fields(config)}

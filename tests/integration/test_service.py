@@ -1,0 +1,119 @@
+"""The service inside one process: starting and stopping in any order, all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from processor.config import Config, read_config
+from processor.errors import ConfigError
+from processor.service import Service
+from processor.store.clickhouse import StoreConfig
+from processor.store.data_directory import DataDirectory
+from processor.telemetry.server import health_app
+from tests.integration.process import ANY_PORTS
+from tests.integration.serving import served
+
+
+@pytest.fixture
+def config(store_config: StoreConfig) -> Config:
+    """Every component on a free port, on the shared engine."""
+    config = read_config(ANY_PORTS, {"TEST_DATA": store_config.dsn.removeprefix("chdb://")})
+    exporter = config.exporters.clickhouse
+    assert exporter is not None
+    return replace(
+        config, exporters=replace(config.exporters, clickhouse=replace(exporter, database=store_config.database))
+    )
+
+
+def is_listening(port: int) -> bool:
+    """Whether somebody accepts connections."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_it_starts_and_stops_twice_and_again(config: Config) -> None:
+    """`start` and `stop` are safe twice, `stop` without `start`, and a stopped service starts anew."""
+
+    async def scenario() -> None:
+        service = Service(config)
+        await service.stop()
+        for _ in range(2):
+            await service.start()
+            await service.start()
+            assert service.ready
+            ports = service.ports
+            assert ports.keys() == {"grpc", "http", "sessions_api", "health_check", "metrics"}
+            assert all(is_listening(port) for port in ports.values())
+            await service.stop()
+            await service.stop()
+            assert not service.ready
+            assert not any(is_listening(port) for port in ports.values())
+
+    asyncio.run(scenario())
+
+
+def test_a_start_that_fails_leaves_nothing_running(config: Config) -> None:
+    """When the last port is taken, the others are closed again and the data directory is free."""
+
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            assert config.receivers.otlp is not None
+            protocols = config.receivers.otlp.protocols
+            assert protocols.http is not None
+            http = replace(protocols.http, endpoint=f"127.0.0.1:{taken.getsockname()[1]}")
+            otlp = replace(config.receivers.otlp, protocols=replace(protocols, http=http))
+            service = Service(replace(config, receivers=replace(config.receivers, otlp=otlp)))
+            with pytest.raises(ConfigError, match=r"receivers\.otlp\.protocols\.http"):
+                await service.start()
+        assert not service.ready
+        assert not any(is_listening(port) for port in service.ports.values())
+        again = Service(config)
+        await again.start()
+        await again.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_is_not_configured_does_not_listen(config: Config) -> None:
+    """No address, no metrics; an extension that is not named is not served."""
+
+    async def scenario() -> None:
+        quiet = replace(config.service.telemetry, metrics=replace(config.service.telemetry.metrics, address=""))
+        service = Service(replace(config, service=replace(config.service, telemetry=quiet, extensions=())))
+        await service.start()
+        assert service.ports.keys() == {"grpc", "http"}
+        await service.stop()
+
+    asyncio.run(scenario())
+
+
+def test_ready_answers_503_while_spans_cannot_be_stored() -> None:
+    """`/ready` follows the worker, `/` only says that the process lives."""
+    state = {"ready": False}
+    with served(health_app(lambda: state["ready"])) as url:
+        assert httpx.get(f"{url}/ready").status_code == 503
+        assert httpx.get(f"{url}/").status_code == 200
+        state["ready"] = True
+        assert httpx.get(f"{url}/ready").status_code == 200
+
+
+def test_a_data_directory_can_be_claimed_once_and_again_after_release(tmp_path: Path) -> None:
+    """The claim is exclusive, named after its holder, and gone with its release; a server's store needs none."""
+    config = StoreConfig(dsn=f"chdb://{tmp_path}/deep/store")
+    first, second = DataDirectory(config), DataDirectory(config)
+    first.claim()
+    first.claim()
+    with pytest.raises(ConfigError, match="in use by process"):
+        second.claim()
+    first.release()
+    first.release()
+    second.claim()
+    second.release()
+    for _ in range(2):
+        DataDirectory(StoreConfig(dsn="http://localhost:8123")).claim()

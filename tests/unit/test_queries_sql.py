@@ -1,0 +1,66 @@
+"""Reading statements as data: what is bound, and what stands in the text."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from processor.store.session_sql import (
+    SORT_COLUMNS,
+    SessionFilter,
+    Statement,
+    count_sessions,
+    one_session,
+    page_of_sessions,
+)
+from processor.store.trace_sql import count_traces, details_of_spans, page_of_traces, spans_of_traces
+
+EVIL = "'; DROP TABLE sessions; --"
+WANTED = SessionFilter(start_ns=1, end_ns=2, search=EVIL, name=EVIL, user_id=EVIL)
+SPAN = {"trace_id": EVIL, "service": EVIL, "name": EVIL, "start_ns": 5}
+
+STATEMENTS = {
+    "count_sessions": count_sessions("db", EVIL, WANTED),
+    "page_of_sessions": page_of_sessions("db", EVIL, WANTED, sort_by="name", sort_order="asc", limit=1, offset=2),
+    "one_session": one_session("db", EVIL, EVIL),
+    "count_traces": count_traces("db", EVIL, EVIL),
+    "page_of_traces": page_of_traces("db", EVIL, EVIL, 1, 2),
+    "spans_of_traces": spans_of_traces("db", EVIL, [EVIL]),
+    "details_of_spans": details_of_spans("db", EVIL, [SPAN]),
+}
+
+
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
+def test_values_are_bound_and_never_stand_in_the_text(statement: Statement) -> None:
+    """Every place has a value, every value a place, and no value is SQL."""
+    places = set(re.findall(r"\{(\w+):[\w()]+\}", statement.sql))
+    assert places == statement.parameters.keys()
+    assert "DROP" not in statement.sql
+
+
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
+def test_every_read_of_a_table_asks_for_the_tenant_first(statement: Statement) -> None:
+    """No table is read without a tenant, and the tenant leads every WHERE on one."""
+    reads = re.findall(r"FROM db\.\w+\s+(.{24})", statement.sql, re.DOTALL)
+    assert reads
+    assert all(re.match(r"WHERE [tT]enant = \{tenant", read) for read in reads)
+
+
+@pytest.mark.parametrize("key", SORT_COLUMNS)
+def test_every_sort_ends_with_the_id(key: str) -> None:
+    """Pages are stable whatever they are sorted by."""
+    statement = page_of_sessions("db", "t", SessionFilter(), sort_by=key, sort_order="desc", limit=1, offset=0)
+    orders = re.findall(r"ORDER BY .*?(?= LIMIT|$)", statement.sql)
+    assert orders == [f"ORDER BY {SORT_COLUMNS[key]} DESC, session_id ASC"] * 2
+
+
+def test_times_beyond_what_the_store_can_hold_are_its_limits() -> None:
+    """A filter from the year 1 or 9999 is a filter, not an overflow."""
+    statement = count_sessions("db", "t", SessionFilter(start_ns=-(10**20), end_ns=10**20))
+    assert statement.parameters == {"tenant": "t", "from_ns": -(2**63), "to_ns": 2**63 - 1}
+
+
+def test_an_empty_filter_asks_for_nothing_but_the_tenant() -> None:
+    """What is not asked for costs nothing."""
+    assert count_sessions("db", "t", SessionFilter()).parameters == {"tenant": "t"}
