@@ -21,3 +21,10 @@ def parse_endpoint(endpoint: str) -> tuple[str, int]:
     elif ":" in host:
         raise ConfigError(f"{endpoint!r} is no endpoint; put an IPv6 address in brackets, as in [::1]:4317")
     return host or "0.0.0.0", int(port)  # noqa: S104 (asked for by leaving the host out, as in the Collector)
+
+
+def cannot_listen(endpoint: str, option: str, why: str) -> str:
+    """What to tell somebody whose endpoint can't be bound; `option` is the configuration key to change."""
+    return (
+        f"can't listen on {endpoint}: {why}; stop the process that uses the port, or set {option} to another endpoint"
+    )

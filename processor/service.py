@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Any
@@ -18,8 +19,8 @@ import structlog
 from processor.api.app import create_app
 from processor.api.config import ApiConfig
 from processor.api.pool import QueryPool
+from processor.asgi import AsgiServer
 from processor.config import Config
-from processor.errors import ConfigError
 from processor.log.memory import MemoryLog
 from processor.model import DEFAULT_TENANT
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
@@ -27,7 +28,6 @@ from processor.receiver.otlp_http import OtlpHttpReceiver
 from processor.store.clickhouse import connect, open_store
 from processor.store.data_directory import DataDirectory
 from processor.store.queries import SessionQueries
-from processor.telemetry.asgi import AsgiServer
 from processor.telemetry.metrics import Metrics
 from processor.telemetry.server import health_app, metrics_app
 from processor.worker import Worker
@@ -58,6 +58,11 @@ class Service:
     def ready(self) -> bool:
         """Spans are accepted, and the worker can store them."""
         return self._ready and self._worker is not None and self._worker.healthy
+
+    async def crashed(self) -> BaseException:
+        """Wait until a part has failed for good: only a restart, which resumes from the store, mends it."""
+        assert self._worker is not None
+        return await self._worker.crashed()
 
     async def settle(self) -> None:
         """Make every rollup current."""
@@ -140,13 +145,7 @@ class Service:
         if otlp.protocols.http is not None:
             receivers["http"] = OtlpHttpReceiver(otlp.protocols.http, log, self._metrics, DEFAULT_TENANT)
         for protocol, receiver in receivers.items():
-            try:
-                await receiver.start()
-            except ConfigError as error:
-                raise ConfigError(
-                    f"receivers.otlp.protocols.{protocol}: {error} Stop the process that uses the port, or choose "
-                    "another endpoint."
-                ) from error
+            await receiver.start()
             stack.push_async_callback(receiver.stop, _RECEIVER_GRACE_S)
             self._ports[protocol] = receiver.port
 
@@ -160,29 +159,47 @@ class Service:
 async def run_until_signal(config: Config) -> None:
     """Run until SIGINT or SIGTERM, then stop in order. A second signal ends the process at once.
 
-    Errors: those of `Service.start`.
+    Errors: those of `Service.start`; what a part died of, for the supervisor to start the process again.
     """
     service = Service(config)
+    async with _asked_to_stop() as asked:
+        starting = asyncio.create_task(service.start())
+        try:
+            await _first_of(starting, asked)
+            if starting.done():
+                await starting
+                crashed = asyncio.create_task(service.crashed())
+                await _first_of(crashed, asked)
+                if crashed.done():
+                    raise crashed.result()
+                crashed.cancel()
+        finally:
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            await service.stop()
+
+
+@contextlib.asynccontextmanager
+async def _asked_to_stop() -> AsyncIterator[asyncio.Task[object]]:
+    """A task that is done when a signal asks the process to stop."""
     loop = asyncio.get_running_loop()
-    asked_to_stop = asyncio.Event()
+    asked = asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def ask() -> None:
-        asked_to_stop.set()
+        asked.set()
         for number in signals:
             loop.remove_signal_handler(number)
 
     for number in signals:
         loop.add_signal_handler(number, ask)
-    starting = asyncio.create_task(service.start())
-    waiting = asyncio.create_task(asked_to_stop.wait())
-    await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        starting.cancel()
+    waiting: asyncio.Task[object] = asyncio.create_task(asked.wait())
     try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await starting
-            await waiting
+        yield waiting
     finally:
         waiting.cancel()
-        await service.stop()
+
+
+async def _first_of(*tasks: asyncio.Task[Any]) -> None:
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -18,7 +18,7 @@ import grpc.aio
 from grpc_status import rpc_status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from processor.endpoint import parse_endpoint
+from processor.endpoint import cannot_listen, parse_endpoint
 from processor.errors import ConfigError, Permanent
 from processor.log.base import Log
 from processor.model import DEFAULT_TENANT, Receipt
@@ -30,6 +30,7 @@ _Context = grpc.aio.ServicerContext[bytes, bytes]
 _Behaviour = Callable[[AsyncIterator[bytes], _Context], Awaitable[bytes]]
 
 _MIB = 1024 * 1024
+_OPTION = "receivers.otlp.protocols.grpc.endpoint"
 _PATH = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
 _SIGNALS = {
     _PATH.format("trace", "Trace"): Signal.TRACES,
@@ -114,7 +115,7 @@ class OtlpGrpcReceiver:
         try:
             self._port = server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         except RuntimeError as error:
-            raise ConfigError(f"endpoint {self._config.endpoint!r}: cannot listen there, is it taken?") from error
+            raise ConfigError(cannot_listen(self._config.endpoint, _OPTION, "taken, or no address of ours")) from error
         self._server = server
         await server.start()
 

@@ -1,6 +1,6 @@
 """OTLP over HTTP, port 4318: `POST /v1/traces`, `/v1/logs`, `/v1/metrics`, protobuf and JSON on one port.
 
-A plain ASGI application on uvicorn, inside the running event loop; signals and logging stay with the process.
+A plain ASGI application; signals and logging stay with the process.
 Logs and metrics are accepted, counted and dropped; of what they hold only the JSON syntax is looked at yet.
 Source: opentelemetry-proto `docs/specification.md`, "OTLP/HTTP"; Collector `confighttp`.
 """
@@ -8,16 +8,12 @@ Source: opentelemetry-proto `docs/specification.md`, "OTLP/HTTP"; Collector `con
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-import uvicorn
-
-from processor.endpoint import parse_endpoint
+from processor.asgi import AsgiServer
 from processor.errors import ConfigError, Retryable
 from processor.log.base import Log
 from processor.model import DEFAULT_TENANT, Receipt
@@ -33,7 +29,7 @@ _Scope = Mapping[str, Any]
 _Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 _MIB = 1024 * 1024
-_BACKLOG = 2048
+_OPTION = "receivers.otlp.protocols.http.endpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +78,6 @@ class OtlpHttpConfig:
     )
 
 
-class _Server(uvicorn.Server):
-    """uvicorn inside somebody else's loop: signals belong to the process."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 class OtlpHttpReceiver:
     """Listens between `start` and `stop`, which are safe in any order and twice."""
 
@@ -110,8 +98,6 @@ class OtlpHttpReceiver:
         if self._running is not None:
             return
         config = self._config
-        listener = await _listen(config.endpoint)
-        self._port = listener.getsockname()[1]
         bodies = BodyReader(
             config.max_request_body_size_mib * _MIB, config.max_buffered_mib * _MIB, config.read_timeout_s
         )
@@ -119,35 +105,21 @@ class OtlpHttpReceiver:
         async def app(scope: _Scope, receive: Receive, send: _Send) -> None:
             await self._serve(bodies, scope, receive, send)
 
-        server = _Server(
-            uvicorn.Config(
-                app,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_keep_alive=config.keepalive_timeout_s,
-            )
-        )
-        # The socket listens already, so a client may connect before the task has run.
-        task = asyncio.create_task(server.serve([listener]), name="otlp-http")
-        self._running = _Running(server, task, bodies)
+        server = AsgiServer(app, config.endpoint, _OPTION, config.keepalive_timeout_s)
+        try:
+            await server.start()
+        except ConfigError:
+            bodies.close()
+            raise
+        self._running = _Running(server, bodies)
+        self._port = server.port
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new connections, give running requests `grace_s` seconds, then answer them 503."""
         running, self._running = self._running, None
-        if running is None:
-            return
-        server = running.server
-        server.config.timeout_graceful_shutdown = grace_s  # type: ignore[assignment]  # handed to asyncio.wait_for
-        server.should_exit = True
-        await running.task
-        # uvicorn cancels what is left and does not wait for it; `_export` still answers.
-        await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
-        running.bodies.close()
+        if running is not None:
+            await running.server.stop(grace_s)
+            running.bodies.close()
 
     async def _serve(self, bodies: BodyReader, scope: _Scope, receive: Receive, send: _Send) -> None:
         assert scope["type"] == "http", "no lifespan and no websockets are configured"
@@ -177,20 +149,8 @@ class OtlpHttpReceiver:
 class _Running:
     """What `start` made and `stop` takes down."""
 
-    server: _Server
-    task: asyncio.Task[None]
+    server: AsgiServer
     bodies: BodyReader
-
-
-async def _listen(endpoint: str) -> socket.socket:
-    host, port = parse_endpoint(endpoint)
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, _, _, _, address = found[0]
-        is_any_ipv6 = family == socket.AF_INET6 and address[0] == "::"
-        return socket.create_server((address[0], port), family=family, backlog=_BACKLOG, dualstack_ipv6=is_any_ipv6)
-    except OSError as error:
-        raise ConfigError(f"endpoint {endpoint!r}: cannot listen there: {error}") from error
 
 
 async def _send(response: Answer, send: _Send) -> None:

@@ -83,6 +83,12 @@ class Worker:
         self._batch_seq = await self._run("rollup", self._rollups.resume, monotonic_s())
         self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._tick())]
 
+    async def crashed(self) -> BaseException:
+        """Wait until a loop has ended by an error; the process must be restarted."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
+        errors = [error for task in done if (error := task.exception())]
+        return errors[0] if errors else OtelSessionsError("the worker stopped without being asked to")
+
     async def stop(self) -> None:
         """Take what the log still holds, roll everything up, commit. Safe without start, and twice."""
         if not self._tasks:

@@ -23,15 +23,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
     "endpoint": {"errors"},
+    "asgi": {"endpoint", "errors"},
     **{name: {"model", "errors"} | _PURE for name in _PURE},
     "telemetry": _BASE | {"telemetry"},
-    "receiver": _BASE | _EDGES | {"receiver", "log.base"},
+    "receiver": _BASE | _EDGES | {"asgi", "receiver", "log.base"},
     "log": _BASE | _EDGES | {"log"},
     "store": _BASE | _EDGES | {"store"},
     "worker": _BASE | _EDGES | _PURE | {"log", "store", "worker"},
     "api": _BASE | {"api", "store.queries"},
     "config": _BASE | _EDGES | {"config", "api.config", "receiver", "log", "store", "worker"},
-    "service": _BASE | _EDGES | {"api", "config", "receiver", "log", "store", "worker"},
+    "service": _BASE | _EDGES | {"api", "asgi", "config", "receiver", "log", "store", "worker"},
     "cli": {"cli", "config", "errors", "service", "telemetry.logging"},
 }
 """What each part of `processor` may import of the rest; a dotted name is one module of a part."""

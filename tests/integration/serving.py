@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from processor.telemetry.asgi import AsgiServer
+from processor.asgi import AsgiServer
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""An ASGI application on a TCP endpoint, served inside the running event loop.
+"""An ASGI application on a TCP endpoint, served inside the running event loop: API, telemetry, OTLP over HTTP.
 
 Uvicorn without what belongs to the process: it installs no signal handlers, configures no logging and never exits.
 The port is bound before anything is served, so a taken port is an error with a name instead of a dead task.
@@ -14,10 +14,11 @@ from typing import Any
 
 import uvicorn
 
-from processor.endpoint import parse_endpoint
+from processor.endpoint import cannot_listen, parse_endpoint
 from processor.errors import ConfigError
 
 BACKLOG = 1024
+STOP_GRACE_S = 5.0
 REQUEST_HEAD_BYTES_MAX = 1024 * 1024  # session ids travel in the path and may be long
 
 
@@ -28,17 +29,17 @@ def listen(endpoint: str, option: str) -> socket.socket:
     """
     host, port = parse_endpoint(endpoint)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named TCP, or asyncio would leave Nagle's algorithm on: 40 ms on every answer over a kept connection.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if host == "::":
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise ConfigError(
-            f"can't listen on {endpoint}: {error.strerror or error}; stop the process that uses the port, or set "
-            f"{option} to another endpoint"
-        ) from error
+        raise ConfigError(cannot_listen(endpoint, option, error.strerror or str(error))) from error
     listener.setblocking(False)
     return listener
 
@@ -46,11 +47,11 @@ def listen(endpoint: str, option: str) -> socket.socket:
 class AsgiServer:
     """Serves one application. `start` and `stop` are safe to call twice, `stop` also without `start`."""
 
-    def __init__(self, app: Any, endpoint: str, option: str, stop_grace_s: int = 5) -> None:
+    def __init__(self, app: Any, endpoint: str, option: str, keepalive_timeout_s: int = 5) -> None:
         self._app = app
         self._endpoint = endpoint
         self._option = option
-        self._stop_grace_s = stop_grace_s
+        self._keepalive_timeout_s = keepalive_timeout_s
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._port = 0
@@ -76,7 +77,9 @@ class AsgiServer:
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=self._stop_grace_s,
+                proxy_headers=False,
+                timeout_keep_alive=self._keepalive_timeout_s,
+                ws="none",
                 http="h11",
                 h11_max_incomplete_event_size=REQUEST_HEAD_BYTES_MAX,
             )
@@ -88,13 +91,16 @@ class AsgiServer:
         if self._task.done():
             await self._task
 
-    async def stop(self) -> None:
-        """Accept no more, finish what is in flight within the grace, close."""
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """Accept no more, give requests in flight `grace_s` seconds, then cancel them and see them end."""
         if self._server is None or self._task is None:
             return
-        self._server.should_exit = True
-        task, self._task, self._server = self._task, None, None
+        server, task = self._server, self._task
+        self._task = self._server = None
+        server.config.timeout_graceful_shutdown = grace_s  # type: ignore[assignment]  # handed to asyncio.wait_for
+        server.should_exit = True
         await task
+        await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
 
 
 class _Server(uvicorn.Server):
