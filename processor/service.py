@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -82,6 +83,7 @@ class Service:
             await self._start_api(stack)
             await self._start_receivers(stack, log)
             self._stack = stack.pop_all()
+        gc.freeze()  # what stands now stands to the end; collections need not look at it again
         self._ready = True
         _log.info("started", **{f"{name}_port": port for name, port in self._ports.items()})
 

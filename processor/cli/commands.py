@@ -64,6 +64,10 @@ def run(
     """Run the processor until SIGINT or SIGTERM."""
     import asyncio
 
+    from processor.allocators import tune_allocators
+
+    tune_allocators()  # before anything imports what it tunes
+
     from processor.config import load_config
     from processor.service import run_until_signal
     from processor.telemetry.logging import configure_logging

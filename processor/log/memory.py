@@ -22,7 +22,7 @@ class MemoryLogConfig:
     """Limits of the in-process log."""
 
     queue_bytes_max: int = field(
-        default=128 * 1024 * 1024,
+        default=64 * 1024 * 1024,
         metadata={
             "help": "Bytes of requests that may wait for the store, in flight included; more is answered with a "
             "retryable status. A single request is always taken by an empty queue.",

@@ -83,7 +83,7 @@ def _live_rows(judged: pl.DataFrame) -> pl.DataFrame:
         unpriced_span_count=(used & (pl.col("cost_nano_usd") == 0)).sum(),
         services=pl.col("service").unique(),
     )
-    by_rank = bound.sort("session_name_rank", maintain_order=True)
+    by_rank = bound.filter(pl.col("session_name") != "").sort("session_name_rank", maintain_order=True)
     named = first_stated(by_rank, _ROW_KEY, "session_name", "session_name_rank")
     calls = bound.filter(used | call)
     lists = calls.group_by(_ROW_KEY).agg(models=pl.col("model").unique(), providers=pl.col("provider").unique())

@@ -34,6 +34,15 @@ class Store(Protocol):
         Shape: in, `tenant, session_id`; out, `model.SESSION_TRACES`.
         """
 
+    def read_session_sizes(self, sessions: pl.DataFrame) -> pl.DataFrame:
+        """How many traces sessions have, as last rolled up; sessions never rolled up are left out.
+
+        Shape: in, `tenant, session_id`; out, `tenant, session_id, trace_count`, older counts possibly among them.
+        """
+
+    def session_keys(self) -> Iterator[pl.DataFrame]:
+        """Every session that has a row, in blocks of `tenant, session_id`, duplicates allowed."""
+
     def trace_keys(self) -> Iterator[pl.DataFrame]:
         """Every trace that has a stored span, in blocks of `tenant, trace_id`, duplicates allowed."""
 

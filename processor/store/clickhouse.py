@@ -25,6 +25,7 @@ from processor.store.migrations import migrate
 
 CHDB: Final = "chdb://"
 KEYS_MAX: Final = 5_000  # keys in one IN list
+PAGE: Final = 500_000  # keys read at once when all are read
 _WORKER: Final = "embedded"
 _INSERT: Final = {
     "async_insert": 0,
@@ -37,6 +38,9 @@ _INSERT: Final = {
 }
 # A literal list of KEYS_MAX keys is longer than ClickHouse's default query size.
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\0": "\\0"})
+_SESSION_SIZES: Final = pl.Schema(
+    {"tenant": pl.String, "session_id": pl.String, "trace_count": pl.Int64, "version": pl.UInt64}
+)
 _SESSION: Final = {"max_query_size": 64 * 1024 * 1024}
 # Codes of https://clickhouse.com/docs errors that no retry mends: syntax, unknown names, types, authentication.
 _PERMANENT_CODES: Final = frozenset({16, 36, 44, 46, 47, 53, 60, 62, 81, 192, 193, 194, 497, 516})
@@ -115,12 +119,18 @@ class ClickHouseStore:
         """Trace rows by session."""
         return self._read_keys("session_traces", SESSION_TRACES, "session_id", sessions)
 
+    def read_session_sizes(self, sessions: pl.DataFrame) -> pl.DataFrame:
+        """Trace counts by session, in the order of their versions."""
+        rows = self._read_keys("session_rollups", _SESSION_SIZES, "session_id", sessions)
+        return rows.sort("version").drop("version")
+
+    def session_keys(self) -> Iterator[pl.DataFrame]:
+        """Sessions of `session_rollups`."""
+        return self._pages("session_rollups", "session_id")
+
     def trace_keys(self) -> Iterator[pl.DataFrame]:
         """Traces of `trace_sessions`, and those whose spans were stored but never rolled up."""
-        query = f"SELECT toString(tenant) AS tenant, trace_id FROM {self._database}.trace_sessions"
-        with self._guarded(), self._rollups.query_arrow_stream(query, use_strings=True) as blocks:
-            for block in blocks:
-                yield cast(pl.DataFrame, pl.from_arrow(block))
+        yield from self._pages("trace_sessions", "trace_id")
         yield self.traces_since(self.checkpoint())
 
     def traces_since(self, batch_seq: int) -> pl.DataFrame:
@@ -168,6 +178,21 @@ class ClickHouseStore:
             table = self._rollups.query_arrow(query, use_strings=True)
         frame = cast(pl.DataFrame, pl.from_arrow(table))
         return frame.cast(schema) if len(frame) else pl.DataFrame(schema=schema)
+
+    def _pages(self, table: str, key: str) -> Iterator[pl.DataFrame]:
+        """The keys of a table in their order, page by page: chDB would hold the whole of a stream in memory."""
+        after = "1"
+        while True:
+            page = self._read(
+                f"SELECT tenant, {key} FROM {self._database}.{table} WHERE {after} ORDER BY tenant, {key} LIMIT {PAGE}",
+                pl.Schema({"tenant": pl.String, key: pl.String}),
+            )
+            yield page
+            if len(page) < PAGE:
+                return
+            tenant, last = (_quoted(text) for text in page.row(-1))
+            # Older versions of the last row may lie on both sides of the page's end: nothing is skipped but copies.
+            after = f"(tenant > {tenant} OR (tenant = {tenant} AND {key} > {last}))"
 
     def _number(self, query: str) -> int:
         with self._guarded():

@@ -72,6 +72,10 @@ class DirtySessions(DirtyMap):
             if force or now_s - mark.since_s >= delay_s:
                 yield key, size
 
+    def unsized(self, keys: Iterable[Key]) -> list[Key]:
+        """Those of the keys whose size nobody has noted."""
+        return [key for key in keys if key not in self._sizes]
+
     def note_sizes(self, sizes: Iterable[tuple[Key, int]]) -> None:
         """Remember how many traces sessions have; forgotten all at once when there are too many."""
         if len(self._sizes) > _SIZES_MAX:

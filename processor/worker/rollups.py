@@ -20,7 +20,7 @@ from processor.store.base import Store
 from processor.telemetry.metrics import Metrics
 from processor.worker.dirty import DirtyMap, DirtySessions, Key, Mark
 from processor.worker.recent import RecentSpans
-from processor.worker.seen import SeenTraces
+from processor.worker.seen import SeenKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,12 @@ class RollupConfig:
         default=5_000, metadata={"help": "Traces read back from the store in one tick.", "min": 1, "max": 100_000}
     )
     read_back_rows_max: int = field(
-        default=500_000,
-        metadata={"help": "Trace rows read back for sessions in one tick.", "min": 1_000, "max": 50_000_000},
+        default=200_000,
+        metadata={
+            "help": "Trace rows read back for sessions in one tick, 1 kB each; a larger session is read alone.",
+            "min": 1_000,
+            "max": 50_000_000,
+        },
     )
 
 
@@ -69,20 +73,24 @@ class Rollups:
         self._config = config
         self._metrics = metrics
         self._recent = RecentSpans(config.recent_spans_max)
-        self._seen = SeenTraces(config.seen_filter_bytes)
+        self._seen = SeenKeys(config.seen_filter_bytes)
+        self._seen_sessions = SeenKeys(config.seen_filter_bytes // 4)
         self._unsure = DirtyMap()  # traces with spans that are not in memory
         self._sessions = DirtySessions()
         self._lock = threading.Lock()
         self._arrived: list[_Batch] = []
         self._last_batch_seq = 0
         self._checkpoint = 0
+        self._waiting_since_s: float | None = None  # of what the last tick left
 
     def resume(self, now_s: float) -> int:
         """Load what the store knows, and mark what was stored but not rolled up. The last batch number comes back."""
         self._checkpoint = self._store.checkpoint()
         self._last_batch_seq = self._store.last_batch_seq()
         for keys in self._store.trace_keys():
-            self._seen.add(keys)
+            self._seen.add(keys.select(TRACE_KEY))
+        for keys in self._store.session_keys():
+            self._seen_sessions.add(keys.select(SESSION_KEY))
         left = self._store.traces_since(self._checkpoint)
         self._unsure.add(_keys(left), Mark(now_s, self._checkpoint + 1))
         return self._last_batch_seq
@@ -115,7 +123,7 @@ class Rollups:
             self._last_batch_seq = max([self._last_batch_seq, *(batch.mark.batch_seq for batch in batches)])
         self._write_sessions(now_s, force)
         self._write_checkpoint()
-        self._observe(now_s)
+        self._observe()
 
     def _in_memory(self, batches: list[_Batch], mark: Mark) -> pl.DataFrame:
         """All spans of the batches' traces, as far as these are whole in memory; the others become unsure."""
@@ -148,9 +156,20 @@ class Rollups:
         written = trace_rows(rows)
         self._store.write_traces(written.session_traces, written.trace_sessions)
         touched = written.session_traces.select(SESSION_KEY).unique(maintain_order=True)
+        self._learn_sizes(touched)
         self._sessions.add(_keys(touched), mark)
         self._metrics.stored_rows.labels("session_traces").inc(len(written.session_traces))
         self._metrics.stored_rows.labels("trace_sessions").inc(len(written.trace_sessions))
+
+    def _learn_sizes(self, sessions: pl.DataFrame) -> None:
+        """Ask the store how large the sessions are that an earlier process has written."""
+        old = sessions.filter(pl.Series(self._seen_sessions.may_have(sessions)))
+        self._seen_sessions.add(sessions)
+        unsized = self._sessions.unsized(_keys(old))
+        if unsized:
+            sizes = self._store.read_session_sizes(pl.DataFrame(unsized, schema=list(SESSION_KEY), orient="row"))
+            self._sessions.note_sizes(dict.fromkeys(unsized, 1).items())
+            self._sessions.note_sizes(((tenant, session), size) for tenant, session, size in sizes.iter_rows())
 
     def _write_sessions(self, now_s: float, force: bool) -> None:
         due = self._sessions.due(now_s, self._config.read_back_rows_max, force)
@@ -172,14 +191,20 @@ class Rollups:
             self._store.write_checkpoint(batch_seq)
             self._checkpoint = batch_seq
 
-    def _observe(self, now_s: float) -> None:
-        with self._lock:
-            waiting = [batch.mark for batch in self._arrived]
-        oldest = _oldest(waiting + [mark for mark in (self._unsure.oldest(), self._sessions.oldest()) if mark])
-        self._metrics.rollup_lag_s.set(max(now_s - oldest.since_s, 0.0) if oldest else 0.0)
+    def _observe(self) -> None:
+        marks = [*self._unsure.marks.values(), *self._sessions.marks.values()]
+        self._waiting_since_s = min((mark.since_s for mark in marks), default=None)
         self._metrics.dirty_traces.set(len(self._unsure))
         self._metrics.dirty_sessions.set(len(self._sessions))
         self._metrics.remembered_spans.set(len(self._recent))
+
+    def lag_s(self, now_s: float) -> float:
+        """Age of the oldest stored span that its session does not show yet. Any thread."""
+        with self._lock:
+            since_s = [batch.mark.since_s for batch in self._arrived]
+        if self._waiting_since_s is not None:
+            since_s.append(self._waiting_since_s)
+        return max(now_s - min(since_s), 0.0) if since_s else 0.0
 
 
 def _oldest(marks: list[Mark]) -> Mark | None:

@@ -38,7 +38,7 @@ class WorkerConfig:
     """How much is taken from the log at once, and the components below."""
 
     poll_bytes_max: int = field(
-        default=16 * 1024 * 1024,
+        default=8 * 1024 * 1024,
         metadata={"help": "Bytes of requests in one batch.", "min": 64 * 1024, "max": 256 * 1024 * 1024},
     )
     poll_linger_s: float = field(
@@ -81,6 +81,7 @@ class Worker:
         if self._tasks:
             return
         self._batch_seq = await self._run("rollup", self._rollups.resume, monotonic_s())
+        self._metrics.rollup_lag_s.set_function(lambda: self._rollups.lag_s(monotonic_s()))
         self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._tick())]
 
     async def crashed(self) -> BaseException:

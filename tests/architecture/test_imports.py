@@ -19,6 +19,7 @@ _PURE = {"decode", "conventions", "rollup"}
 _EDGES = {"telemetry"}  # metrics and logging: the shell around the pure core may report what it does
 
 MAY_IMPORT: dict[str, set[str]] = {
+    "allocators": set(),
     "model": set(),
     "errors": set(),
     "clock": set(),
@@ -33,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": _BASE | {"api", "store.queries"},
     "config": _BASE | _EDGES | {"config", "api.config", "receiver", "log", "store", "worker"},
     "service": _BASE | _EDGES | {"api", "asgi", "config", "receiver", "log", "store", "worker"},
-    "cli": {"cli", "config", "errors", "service", "telemetry.logging"},
+    "cli": {"allocators", "cli", "config", "errors", "service", "telemetry.logging"},
 }
 """What each part of `processor` may import of the rest; a dotted name is one module of a part."""
 

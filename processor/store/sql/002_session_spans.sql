@@ -37,3 +37,4 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(toDateTime(intDiv(start_ns, 1000000000), 'UTC'))
 PRIMARY KEY (tenant, trace_id)
 ORDER BY (tenant, trace_id, span_id, content_hash)
+SETTINGS min_bytes_for_wide_part = 268435456

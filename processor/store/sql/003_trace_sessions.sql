@@ -10,3 +10,4 @@ CREATE TABLE IF NOT EXISTS {database}.trace_sessions
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, trace_id)
+SETTINGS min_bytes_for_wide_part = 268435456

@@ -34,4 +34,4 @@ CREATE TABLE IF NOT EXISTS {database}.session_traces
 ENGINE = ReplacingMergeTree(version)
 PRIMARY KEY (tenant, session_id)
 ORDER BY (tenant, session_id, trace_id)
-SETTINGS index_granularity = 1024
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024

@@ -28,4 +28,4 @@ CREATE TABLE IF NOT EXISTS {database}.session_rollups
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, session_id)
-SETTINGS index_granularity = 1024
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024
