@@ -1,7 +1,7 @@
 """Keep freed memory for reuse, and parallel work at the size of the machine.
 
-Four allocators live in this process (Python and numpy, Arrow, Polars, chDB), each made to hand memory back to the system
-early. A pipeline that needs the same buffers again for its next batch then pays for fresh pages with every batch: a
+Four allocators live in this process (Python and numpy, Arrow, Polars, chDB), each made to hand memory back to the
+system early. A pipeline that needs the same buffers for its next batch then pays for fresh pages each time: a
 fifth of its CPU time where this was measured (ADR 0005). Must run before the libraries it speaks to are imported.
 """
 

@@ -53,7 +53,8 @@ def session_spans(decoded: DecodedSpans, tenants: pa.StringArray) -> pl.DataFram
         "span_id": hex_strings(spans.field("span_id")),
         "parent_span_id": pc.if_else(pc.equal(parent, _NO_PARENT), "", parent),
         "service": service_names(decoded),
-        "name": names,
+        # Copied: the parser's arrays are released as one, and a row that is kept must not keep the whole poll.
+        "name": names.take(pa.array(np.arange(len(names)))),
         "kind": _kinds(entries),
         "start_ns": span_times(spans, "start_time_unix_nano"),
         "end_ns": span_times(spans, "end_time_unix_nano"),

@@ -39,8 +39,8 @@ class RollupConfig:
         },
     )
     recent_spans_max: int = field(
-        default=1_000_000,
-        metadata={"help": "Spans kept in memory for rollups, about 300 bytes each.", "min": 1_000, "max": 100_000_000},
+        default=500_000,
+        metadata={"help": "Spans kept in memory for rollups, about 350 bytes each.", "min": 1_000, "max": 100_000_000},
     )
     seen_filter_bytes: int = field(
         default=32 * 1024 * 1024,
@@ -86,7 +86,8 @@ class Rollups:
     def resume(self, now_s: float) -> int:
         """Load what the store knows, and mark what was stored but not rolled up. The last batch number comes back."""
         self._checkpoint = self._store.checkpoint()
-        self._last_batch_seq = self._store.last_batch_seq()
+        # A batch without narrow rows leaves its number in the checkpoint only; it must not be given out again.
+        self._last_batch_seq = max(self._store.last_batch_seq(), self._checkpoint)
         for keys in self._store.trace_keys():
             self._seen.add(keys.select(TRACE_KEY))
         for keys in self._store.session_keys():
@@ -133,13 +134,13 @@ class Rollups:
         keys = fresh.select(TRACE_KEY).unique()
         held = self._recent.held(keys)
         others = keys.join(held, on=TRACE_KEY, how="anti")
-        new = others.filter(pl.Series(~self._seen.may_have(others)))
-        self._seen.add(new)
-        whole = pl.concat([held, new])
-        self._recent.remember(fresh.join(whole, on=TRACE_KEY, how="semi"))
-        rows = self._recent.rows_of(whole)
-        unsure = keys.join(rows, on=TRACE_KEY, how="anti")  # remembering may have evicted a trace's oldest part
-        self._unsure.add(_keys(unsure), mark)
+        known = pl.Series(self._seen.may_have(others))
+        self._seen.add(others)
+        self._unsure.add(_keys(others.filter(known)), mark)
+        whole = pl.concat([held, others.filter(~known)])
+        arrived = fresh.join(whole, on=TRACE_KEY, how="semi")
+        rows = pl.concat([arrived, self._recent.rows_of(held)])
+        self._recent.remember(arrived)
         return rows
 
     def _from_store(self, read_back: list[Key]) -> pl.DataFrame:

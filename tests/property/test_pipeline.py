@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from processor.decode.otlp import Decoder
@@ -92,7 +92,12 @@ def stored(client: Any, config: StoreConfig, table: str, prefix: str, key: list[
     return rows
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.data())
 def test_any_delivery_ends_in_the_oracles_rows(
     store: ClickHouseStore, client: Any, store_config: StoreConfig, data: st.DataObject
