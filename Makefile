@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml requirements.lock
 	touch $@
 
 demo: install
-	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python deploy/demo/run.py
 
 test: install
 	$(BIN)/python -m pytest

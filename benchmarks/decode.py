@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from benchmarks.load import Load, add_load_options, check_load, load_shape
 from benchmarks.report import mib, print_header, print_last_line, print_section, rounded
-from processor.conventions.normalize import service_names, session_spans
+from processor.conventions.normalize import normalize
 from processor.decode.otlp import Decoder
 from processor.decode.verdicts import Admission
 from processor.decode.wide import otel_traces
@@ -113,9 +113,9 @@ def _steps(decoder: Decoder, batches: Sequence[Sequence[Record]], repeats: int) 
             decoded = decoder.decode([record.value for record in batch], time.time_ns()).spans
             tenants = pa.array([record.tenant for record in batch], pa.string())
             marks["decode"] += (after_decode := time.process_time()) - at
-            session_spans(decoded, tenants)
+            rows = normalize(decoded, tenants).rows
             marks["normalize"] += (after_normalize := time.process_time()) - after_decode
-            otel_traces(decoded, tenants, service_names(decoded))
+            otel_traces(decoded, tenants, rows["service"].to_arrow(), rows["session_id"].to_arrow())
             marks["wide"] += time.process_time() - after_normalize
         for name, spent in marks.items():
             seconds[name].append(spent)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -28,16 +29,30 @@ _NO_PARENT: Final = "0" * 16
 _TIME_NS_MAX: Final = np.uint64(2**63 - 1)
 
 
-def session_spans(decoded: DecodedSpans, tenants: pa.StringArray) -> pl.DataFrame:
-    """The narrow row of each span that takes part in rollups.
+@dataclass(frozen=True, slots=True)
+class Normalized:
+    """Shape: `rows` has the columns of `model.SESSION_SPANS`, one row a span, in order; `takes_part` one entry a span,
+    false for those that `table.SKIP` keeps out of rollups.
+    """
 
-    Shape: `tenants` has one entry a record; the result has the columns of `model.SESSION_SPANS`, spans in order, those
-    that `table.SKIP` names left out.
+    rows: pl.DataFrame
+    takes_part: Bools
+
+    @property
+    def session_spans(self) -> pl.DataFrame:
+        """The rows that take part in rollups."""
+        return self.rows if self.takes_part.all() else self.rows.filter(pl.Series(self.takes_part))
+
+
+def normalize(decoded: DecodedSpans, tenants: pa.StringArray) -> Normalized:
+    """What each span says.
+
+    Shape: `tenants` has one entry a record.
     Units: Unix nanoseconds, nano-dollars.
     Errors: none; a value that can't be read is treated as absent.
     """
     if not len(decoded):
-        return pl.DataFrame(schema=SESSION_SPANS)
+        return Normalized(pl.DataFrame(schema=SESSION_SPANS), np.zeros(0, np.bool_))
     spans = decoded.spans
     names = spans.field("name")
     entries = Entries(decoded.attributes, names)
@@ -73,9 +88,7 @@ def session_spans(decoded: DecodedSpans, tenants: pa.StringArray) -> pl.DataFram
         "total_tokens": np.where(inputs.valid | outputs.valid, inputs.value + outputs.value, totals.value),
         "cost_nano_usd": _costs(entries),
     }
-    rows = pl.DataFrame(columns, schema=SESSION_SPANS)
-    skipped = _skipped(entries)
-    return rows.filter(pl.Series(~skipped)) if skipped.any() else rows
+    return Normalized(pl.DataFrame(columns, schema=SESSION_SPANS), ~_skipped(entries))
 
 
 def service_names(decoded: DecodedSpans) -> pa.StringArray:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -50,10 +51,13 @@ class Attributes:
 def _texts(value: pa.StructArray) -> pa.StringArray:
     """The text of each value; '' for a value that is absent or empty."""
     candidates: list[Any] = [value.field("string_value")]
-    for name in ("int_value", "double_value", "bool_value"):
+    for name in ("int_value", "bool_value"):
         column = value.field(name)
         if column.null_count < len(column):
             candidates.append(pc.cast(column, pa.string()))
+    doubles = value.field("double_value")
+    if doubles.null_count < len(doubles):
+        candidates.append(_double_texts(doubles))
     for name, to_text in (
         ("array_value", _array_text),
         ("kvlist_value", _kvlist_text),
@@ -65,6 +69,24 @@ def _texts(value: pa.StructArray) -> pa.StringArray:
             texts = pa.array([to_text(raw) for raw in encoded.dictionary.to_pylist()], pa.string())
             candidates.append(texts.take(encoded.indices))
     return pc.coalesce(*candidates, pa.scalar(""))
+
+
+def _double_texts(doubles: pa.DoubleArray) -> pa.StringArray:
+    """Shortest decimal form, with an exponent only below 1e-6 and from 1e21 on, as JSON of JavaScript and Go has it.
+
+    Arrow writes an exponent from 1e10 on; those are written anew, once for each distinct value.
+    """
+    size = pc.abs(doubles)
+    if not pc.any(pc.and_(pc.greater_equal(size, 1e10), pc.less(size, 1e21))).as_py():
+        return pc.cast(doubles, pa.string())
+    encoded = pc.dictionary_encode(doubles)
+    texts = [
+        format(Decimal(repr(number)), "f").removesuffix(".0") if 1e10 <= abs(number) < 1e21 else text
+        for number, text in zip(
+            encoded.dictionary.to_pylist(), pc.cast(encoded.dictionary, pa.string()).to_pylist(), strict=True
+        )
+    ]
+    return pa.array(texts, pa.string()).take(encoded.indices)
 
 
 def _array_text(raw: bytes) -> str:

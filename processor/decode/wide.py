@@ -23,10 +23,10 @@ _TIMESTAMP: Final = pa.timestamp("ns")
 _TIME_NS_MAX: Final = np.uint64(2**63 - 1)
 
 
-def otel_traces(decoded: DecodedSpans, tenants: pa.StringArray, services: pa.StringArray) -> pa.Table:
+def otel_traces(decoded: DecodedSpans, tenants: pa.StringArray, services: Any, session_ids: Any) -> pa.Table:
     """One row a span, in order.
 
-    Shape: `tenants` has one entry a record, `services` one a span.
+    Shape: `tenants` has one entry a record, `services` and `session_ids` (the spans' own) one a span.
     Errors: none; an enum value that OTLP does not know becomes ''.
     """
     spans, scopes, resources = decoded.spans, decoded.scopes, decoded.resources
@@ -53,6 +53,7 @@ def otel_traces(decoded: DecodedSpans, tenants: pa.StringArray, services: pa.Str
             "StatusMessage": pc.fill_null(pc.struct_field(spans, ["status", "message"]), ""),
             **_events(spans.field("events")),
             **_links(spans.field("links")),
+            "SessionId": session_ids,
             "EndTimestamp": _timestamps(end),
             "Flags": spans.field("flags"),
             "DroppedAttributesCount": spans.field("dropped_attributes_count"),

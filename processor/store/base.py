@@ -16,8 +16,11 @@ import pyarrow as pa
 class Store(Protocol):
     """The tables of `store/sql`, as far as the write path needs them."""
 
-    def insert_spans(self, wide: pa.Table, narrow: pl.DataFrame, batch_seq: int) -> None:
-        """Write spans to `otel_traces` and `session_spans`. A crash after the return loses none of them."""
+    def insert_otel_traces(self, wide: pa.Table) -> None:
+        """Write spans to `otel_traces`. A crash after the return loses none of them."""
+
+    def insert_session_spans(self, narrow: pl.DataFrame, batch_seq: int) -> None:
+        """Write spans, `model.SESSION_SPANS`. A crash after the return loses none of them."""
 
     def write_traces(self, session_traces: pl.DataFrame, trace_sessions: pl.DataFrame) -> None:
         """Write trace rollups, `model.SESSION_TRACES` and `model.TRACE_SESSIONS`."""

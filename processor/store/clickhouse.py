@@ -89,18 +89,22 @@ def open_store(config: StoreConfig) -> ClickHouseStore:
 
 
 class ClickHouseStore:
-    """`Store` on clients of its own: one for spans, one for rollups, so that neither waits for the other."""
+    """`Store` on clients of its own: two for spans, one for rollups, so that none waits for another."""
 
     def __init__(self, config: StoreConfig) -> None:
         self._database = config.database
-        self._spans = connect(config)
+        self._wide = connect(config)
+        self._narrow = connect(config)
         self._rollups = connect(config)
 
-    def insert_spans(self, wide: pa.Table, narrow: pl.DataFrame, batch_seq: int) -> None:
-        """Spans to both tables; the narrow one last, so that a rollup never sees a span that people can't."""
-        self._insert(self._spans, "otel_traces", wide)
+    def insert_otel_traces(self, wide: pa.Table) -> None:
+        """Spans for people."""
+        self._insert(self._wide, "otel_traces", wide)
+
+    def insert_session_spans(self, narrow: pl.DataFrame, batch_seq: int) -> None:
+        """Spans for rollups."""
         sequence = pl.lit(batch_seq, pl.UInt64).alias("batch_seq")
-        self._insert(self._spans, "session_spans", narrow.with_columns(sequence).to_arrow())
+        self._insert(self._narrow, "session_spans", narrow.with_columns(sequence).to_arrow())
 
     def write_traces(self, session_traces: pl.DataFrame, trace_sessions: pl.DataFrame) -> None:
         """Trace rows, and the list of traces."""
@@ -158,8 +162,9 @@ class ClickHouseStore:
         return self._number(f"SELECT sum(unbound_span_count) FROM {self._database}.trace_sessions FINAL")
 
     def close(self) -> None:
-        """Close both clients."""
-        self._spans.close()
+        """Close the clients."""
+        self._wide.close()
+        self._narrow.close()
         self._rollups.close()
 
     def _insert(self, client: Any, table: str, rows: pa.Table) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from processor.conventions.normalize import service_names, session_spans
+from processor.conventions.normalize import normalize
 from processor.decode.otlp import Decoder
 from processor.decode.wide import otel_traces
 from processor.errors import OtelSessionsError
@@ -31,6 +31,7 @@ def make_batch(decoder: Decoder, records: Sequence[Record], now_ns: int) -> Batc
     """Decode and normalize records. Errors: none are raised; a malformed record's outcome says so."""
     decoded = decoder.decode([record.value for record in records], now_ns)
     tenants = pa.array([record.tenant for record in records], pa.string())
-    narrow = session_spans(decoded.spans, tenants)
-    wide = otel_traces(decoded.spans, tenants, service_names(decoded.spans))
-    return Batch(records, wide, narrow, decoded.outcomes, decoded.rejected)
+    normalized = normalize(decoded.spans, tenants)
+    rows = normalized.rows
+    wide = otel_traces(decoded.spans, tenants, rows["service"].to_arrow(), rows["session_id"].to_arrow())
+    return Batch(records, wide, normalized.session_spans, decoded.outcomes, decoded.rejected)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import Final
 
 import polars as pl
 
+from processor.clock import monotonic_s
 from processor.model import SESSION_SPANS
 from processor.rollup.sessions import SESSION_KEY, session_rows
 from processor.rollup.span_set import TRACE_KEY
@@ -22,6 +24,9 @@ from processor.worker.dirty import DirtyMap, DirtySessions, Key, Mark
 from processor.worker.recent import RecentSpans
 from processor.worker.seen import SeenKeys
 
+_COUNT_INTERVAL_S: Final = 2.0
+_COUNT_PAUSE: Final = 50  # times as long as the count took
+
 
 @dataclass(frozen=True, slots=True)
 class RollupConfig:
@@ -31,7 +36,7 @@ class RollupConfig:
         default=0.5, metadata={"help": "Seconds between two ticks when there is little to do.", "min": 0.01, "max": 60}
     )
     time_share_max: float = field(
-        default=0.4,
+        default=0.3,
         metadata={
             "help": "Share of the time that ticks may take; under load they come less often.",
             "min": 0.05,
@@ -82,6 +87,8 @@ class Rollups:
         self._last_batch_seq = 0
         self._checkpoint = 0
         self._waiting_since_s: float | None = None  # of what the last tick left
+        self._unbound_is_stale = True
+        self._next_count_s = 0.0
 
     def resume(self, now_s: float) -> int:
         """Load what the store knows, and mark what was stored but not rolled up. The last batch number comes back."""
@@ -125,6 +132,7 @@ class Rollups:
         self._write_sessions(now_s, force)
         self._write_checkpoint()
         self._observe()
+        self._count_unbound(now_s, changed=mark is not None)
 
     def _in_memory(self, batches: list[_Batch], mark: Mark) -> pl.DataFrame:
         """All spans of the batches' traces, as far as these are whole in memory; the others become unsure."""
@@ -198,6 +206,16 @@ class Rollups:
         self._metrics.dirty_traces.set(len(self._unsure))
         self._metrics.dirty_sessions.set(len(self._sessions))
         self._metrics.remembered_spans.set(len(self._recent))
+
+    def _count_unbound(self, now_s: float, changed: bool) -> None:
+        """Ask the store, when a trace has changed, for a fiftieth of the time at most."""
+        self._unbound_is_stale |= changed
+        if not self._unbound_is_stale or now_s < self._next_count_s:
+            return
+        started_s = monotonic_s()
+        self._metrics.unbound_spans.set(self._store.unbound_span_count())
+        self._next_count_s = now_s + max(_COUNT_INTERVAL_S, _COUNT_PAUSE * (monotonic_s() - started_s))
+        self._unbound_is_stale = False
 
     def lag_s(self, now_s: float) -> float:
         """Age of the oldest stored span that its session does not show yet. Any thread."""

@@ -1,7 +1,7 @@
 """The imperative shell around a poll: decode the next batch while the store takes the last, tick beside them.
 
 Order, for nothing to be lost: spans are in the store before their records are acknowledged; trace and session rows are
-written before the log is committed. Decoding, inserting and rolling up each have a thread, so the event loop, which
+written before the log is committed. Decoding, each insert and rolling up have a thread, so the event loop, which
 answers exporters, waits for none of them.
 """
 
@@ -28,6 +28,7 @@ from processor.worker.rollups import RollupConfig, Rollups
 
 _log = structlog.get_logger(__name__)
 _EXPORTER = "clickhouse"
+_THREADS = ("decode", "insert wide", "insert narrow", "rollup")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class WorkerConfig:
     """How much is taken from the log at once, and the components below."""
 
     poll_bytes_max: int = field(
-        default=8 * 1024 * 1024,
+        default=16 * 1024 * 1024,
         metadata={"help": "Bytes of requests in one batch.", "min": 64 * 1024, "max": 256 * 1024 * 1024},
     )
     poll_linger_s: float = field(
@@ -63,7 +64,7 @@ class Worker:
         self._metrics = metrics
         self._decoder = Decoder(config.admission)
         self._rollups = Rollups(store, config.rollups, metrics)
-        self._threads = {name: ThreadPoolExecutor(1, name) for name in ("decode", "insert", "rollup")}
+        self._threads = {name: ThreadPoolExecutor(1, name) for name in _THREADS}
         self._batch_seq = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -150,7 +151,7 @@ class Worker:
             if batch.wide.num_rows:
                 self._batch_seq += 1
                 with self._metrics.batch_seconds.labels("insert").time():
-                    await self._run("insert", self._store.insert_spans, batch.wide, batch.narrow, self._batch_seq)
+                    await self._insert(batch, self._batch_seq)
                 self._rollups.add(batch.narrow, self._batch_seq, monotonic_s())
         except Exception as error:
             self._store_failed = True
@@ -164,6 +165,17 @@ class Worker:
         self._metrics.stored_rows.labels("otel_traces").inc(batch.wide.num_rows)
         self._metrics.stored_rows.labels("session_spans").inc(len(batch.narrow))
         self._log.acknowledge(batch.records, batch.outcomes)
+
+    async def _insert(self, batch: Batch, batch_seq: int) -> None:
+        """Both tables at once. Errors: those of the store, after both have ended."""
+        results = await asyncio.gather(
+            self._run("insert wide", self._store.insert_otel_traces, batch.wide),
+            self._run("insert narrow", self._store.insert_session_spans, batch.narrow, batch_seq),
+            return_exceptions=True,
+        )
+        for result in results:
+            if result is not None:
+                raise result
 
     async def _tick(self) -> None:
         config = self._config.rollups

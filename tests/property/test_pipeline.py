@@ -48,7 +48,8 @@ class Pipeline:
         """One request, stored."""
         batch = make_batch(DECODER, [Record(tenant, payload)], NOW_NS)
         self._batch_seq += 1
-        self._store.insert_spans(batch.wide, batch.narrow, self._batch_seq)
+        self._store.insert_otel_traces(batch.wide)
+        self._store.insert_session_spans(batch.narrow, self._batch_seq)
         self._rollups.add(batch.narrow, self._batch_seq, self._now_s)
 
     def tick(self, force: bool = False) -> None:

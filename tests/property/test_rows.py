@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.conventions.normalize import session_spans
+from processor.conventions.normalize import normalize
 from processor.decode.otlp import Decoder
 from processor.decode.verdicts import Admission
 from processor.model import SESSION_ROLLUPS, SESSION_TRACES, TRACE_SESSIONS
@@ -25,7 +25,7 @@ def product_rows(spans: list[SentSpan]) -> pl.DataFrame:
     """Narrow rows as the product makes them."""
     requests = requests_of(spans)
     decoded = DECODER.decode([request.SerializeToString() for _, request in requests], NOW_NS)
-    return session_spans(decoded.spans, pa.array([tenant for tenant, _ in requests], pa.string()))
+    return normalize(decoded.spans, pa.array([tenant for tenant, _ in requests], pa.string())).session_spans
 
 
 def by_key(rows: pl.DataFrame, *key: str) -> dict[tuple[Any, ...], dict[str, Any]]:
