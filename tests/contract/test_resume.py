@@ -1,0 +1,94 @@
+"""Starting again on a store: what was stored and not rolled up is found, whatever the last process had got to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from processor.decode.otlp import Decoder
+from processor.decode.verdicts import Admission
+from processor.log.base import Record
+from processor.store.clickhouse import ClickHouseStore, StoreConfig, open_store
+from processor.telemetry.metrics import Metrics
+from processor.worker import RollupConfig
+from processor.worker.batch import Batch, make_batch
+from processor.worker.rollups import Rollups
+from tests.strategies import NOW_NS
+
+DECODER = Decoder(Admission())
+
+
+@pytest.fixture
+def store(store_config: StoreConfig) -> Iterator[ClickHouseStore]:
+    """The tables of this module's database."""
+    opened = open_store(store_config)
+    yield opened
+    opened.close()
+
+
+def batch_of(tenant: str, trace: int, session: str, *, pending: bool = False) -> Batch:
+    """A batch with one span; a pending one is kept out of rollups."""
+    span = Span(trace_id=trace.to_bytes(16, "big"), span_id=b"\1" * 8, name="s", start_time_unix_nano=NOW_NS)
+    span.attributes.append(KeyValue(key="session.id", value=AnyValue(string_value=session)))
+    if pending:
+        span.attributes.append(KeyValue(key="logfire.span_type", value=AnyValue(string_value="pending_span")))
+    request = ExportTraceServiceRequest()
+    request.resource_spans.add().scope_spans.add().spans.append(span)
+    return make_batch(DECODER, [Record(tenant, request.SerializeToString())], NOW_NS)
+
+
+def start(store: ClickHouseStore) -> tuple[Rollups, int]:
+    """A process that has just started."""
+    rollups = Rollups(store, RollupConfig(), Metrics())
+    return rollups, rollups.resume(0.0)
+
+
+def settle(rollups: Rollups) -> None:
+    """Tick until everything is rolled up."""
+    while not rollups.is_current:
+        rollups.tick(1_000.0, force=True)
+
+
+def sessions_of(store: ClickHouseStore, tenant: str, *sessions: str) -> int:
+    """How many of the sessions have a trace row."""
+    keys = pl.DataFrame({"tenant": [tenant] * len(sessions), "session_id": list(sessions)})
+    return store.read_session_traces(keys)["session_id"].n_unique()
+
+
+def test_a_batch_number_is_never_given_out_twice(store: ClickHouseStore) -> None:
+    """A batch that left no narrow rows is only in the checkpoint; the next process must count on from there.
+
+    Else its first batch would bear a number that is already rolled up, and be forgotten if the process dies.
+    """
+    rollups, number = start(store)
+    for batch in (batch_of("once", 1, "first"), batch_of("once", 2, "none", pending=True)):
+        number += 1
+        store.insert_session_spans(batch.narrow, number)
+        rollups.add(batch.narrow, number, 0.0)
+    settle(rollups)
+    _, number = start(store)
+    store.insert_session_spans(batch_of("once", 3, "second").narrow, number + 1)
+    rollups, _ = start(store)  # the process between died before its first tick
+    settle(rollups)
+    assert sessions_of(store, "once", "first", "second", "none") == 2
+
+
+def test_a_session_that_waited_is_rolled_up_by_the_next_process(store: ClickHouseStore) -> None:
+    """The checkpoint does not pass a batch whose session is still dirty."""
+    rollups, number = start(store)
+    sizes = [(("waits", "large"), 50_000)]
+    rollups._sessions.note_sizes(sizes)  # a session so large that a tick leaves it for later
+    batch = batch_of("waits", 1, "large")
+    store.insert_session_spans(batch.narrow, number + 1)
+    rollups.add(batch.narrow, number + 1, 0.0)
+    rollups.tick(1.0)
+    assert not rollups.is_current
+    rollups, _ = start(store)
+    settle(rollups)
+    keys = pl.DataFrame({"tenant": ["waits"], "session_id": ["large"]})
+    assert store.read_session_sizes(keys)["trace_count"].to_list() == [1]
