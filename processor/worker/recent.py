@@ -58,6 +58,10 @@ class RecentSpans:
         self._index = pl.concat([self._index, traces], rechunk=True)
         self._evict()
 
+    def forget(self, keys: pl.DataFrame) -> None:
+        """These traces are no longer known to be whole."""
+        self._index = self._index.join(keys, on=TRACE_KEY, how="anti")
+
     def _part(self, number: int) -> pl.DataFrame:
         return cast(pl.DataFrame, pl.from_arrow(self._parts[number - self._first], schema=SESSION_SPANS))
 

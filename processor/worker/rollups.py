@@ -84,6 +84,7 @@ class Rollups:
         self._sessions = DirtySessions()
         self._lock = threading.Lock()
         self._arrived: list[_Batch] = []
+        self._doubtful: list[_Batch] = []
         self._last_batch_seq = 0
         self._checkpoint = 0
         self._waiting_since_s: float | None = None  # of what the last tick left
@@ -108,10 +109,15 @@ class Rollups:
         with self._lock:
             self._arrived.append(_Batch(rows, Mark(now_s, batch_seq)))
 
+    def doubt(self, rows: pl.DataFrame, batch_seq: int, now_s: float) -> None:
+        """Spans whose write failed: they may be in the store or not, so their traces must be read back. Any thread."""
+        with self._lock:
+            self._doubtful.append(_Batch(rows.select(TRACE_KEY).unique(), Mark(now_s, batch_seq)))
+
     @property
     def is_current(self) -> bool:
         """Whether every stored span is in its session's row."""
-        return not (self._arrived or len(self._unsure) or len(self._sessions))
+        return not (self._arrived or self._doubtful or len(self._unsure) or len(self._sessions))
 
     def tick(self, now_s: float, force: bool = False) -> None:
         """Roll up: traces, then the sessions they touched, then the checkpoint. `force` ignores delays, not bounds.
@@ -120,6 +126,11 @@ class Rollups:
         """
         with self._lock:
             batches = self._arrived[:]
+            doubtful, self._doubtful = self._doubtful, []
+        for batch in doubtful:
+            self._recent.forget(batch.rows)
+            self._seen.add(batch.rows)
+            self._unsure.add(_keys(batch.rows), batch.mark)
         read_back = list(self._unsure.marks)[: self._config.read_back_traces_max]
         mark = _oldest([batch.mark for batch in batches] + [self._unsure.marks[key] for key in read_back])
         if mark:

@@ -157,8 +157,9 @@ class Worker:
             self._store_failed = True
             self._metrics.send_failed_spans.labels(_EXPORTER).inc(batch.wide.num_rows)
             _log.error("store_refused_batch", spans=batch.wide.num_rows, error=str(error), exc_info=_unexpected(error))
-            refusal = Retryable("the store did not take the spans; retry")
-            self._log.acknowledge(batch.records, [refusal] * len(batch.records))
+            self._rollups.doubt(batch.narrow, self._batch_seq, monotonic_s())
+            refusals = [Retryable("the store did not take the spans; retry") for _ in batch.records]
+            self._log.acknowledge(batch.records, refusals)
             return
         self._store_failed = False
         self._metrics.sent_spans.labels(_EXPORTER).inc(batch.wide.num_rows)

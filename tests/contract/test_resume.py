@@ -92,3 +92,20 @@ def test_a_session_that_waited_is_rolled_up_by_the_next_process(store: ClickHous
     settle(rollups)
     keys = pl.DataFrame({"tenant": ["waits"], "session_id": ["large"]})
     assert store.read_session_sizes(keys)["trace_count"].to_list() == [1]
+
+
+def test_a_trace_whose_write_failed_is_read_back(store: ClickHouseStore) -> None:
+    """A write may fail after the store has taken it: what memory holds of the trace is no longer all there is."""
+    rollups, number = start(store)
+    first, second = batch_of("doubt", 1, "one"), batch_of("doubt", 1, "two")
+    for batch in (first, second):
+        number += 1
+        store.insert_session_spans(batch.narrow, number)
+        if batch is first:
+            rollups.add(batch.narrow, number, 0.0)
+            settle(rollups)
+    rollups.doubt(second.narrow, number, 0.0)
+    settle(rollups)
+    keys = pl.DataFrame({"tenant": ["doubt"] * 2, "session_id": ["one", "two"]})
+    newest = store.read_session_traces(keys).sort("version").unique("session_id", keep="last")
+    assert set(newest["version"]) == {2}
