@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -34,6 +35,7 @@ from processor.telemetry.server import health_app, metrics_app
 from processor.worker import Worker
 
 _RECEIVER_GRACE_S = 5.0
+_SWITCH_INTERVAL_S = 0.001  # decoding and rollups take turns in small steps, the event loop between them
 _QUEUE = "clickhouse"
 
 _log = structlog.get_logger(__name__)
@@ -83,6 +85,7 @@ class Service:
             await self._start_api(stack)
             await self._start_receivers(stack, log)
             self._stack = stack.pop_all()
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         gc.freeze()  # what stands now stands to the end; collections need not look at it again
         self._ready = True
         _log.info("started", **{f"{name}_port": port for name, port in self._ports.items()})

@@ -31,7 +31,7 @@ def session_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """
     if rows.is_empty():
         return pl.DataFrame(schema=SESSION_ROLLUPS)
-    newest = rows.sort("version").unique([*SESSION_KEY, "trace_id"], keep="last", maintain_order=True)
+    newest = rows.lazy().sort("version").unique([*SESSION_KEY, "trace_id"], keep="last", maintain_order=True)
     versions = newest.group_by(SESSION_KEY).agg(pl.col("version").sum())
     live = newest.filter(pl.col("span_count") > 0).sort("start_ns", "trace_id")
     before = pl.col("end_ns").cum_max().shift(1).over(SESSION_KEY)
@@ -56,4 +56,4 @@ def session_rows(rows: pl.DataFrame) -> pl.DataFrame:
         first_stated(live, SESSION_KEY, "thread_id"),
     ):
         result = result.join(part, on=SESSION_KEY, how="left")
-    return filled(result, SESSION_ROLLUPS).sort(SESSION_KEY)
+    return filled(result, SESSION_ROLLUPS).sort(SESSION_KEY).collect()

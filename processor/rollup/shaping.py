@@ -1,11 +1,14 @@
-"""Shapes that trace rows and session rows share. Pure."""
+"""Shapes that trace rows and session rows share. Pure.
+
+Lazy, so that a rollup is one call into Polars: every call has to win the interpreter's lock back from the decoder.
+"""
 
 from __future__ import annotations
 
 import polars as pl
 
 
-def first_stated(rows: pl.DataFrame, key: tuple[str, ...], column: str, *more: str) -> pl.DataFrame:
+def first_stated(rows: pl.LazyFrame, key: tuple[str, ...], column: str, *more: str) -> pl.LazyFrame:
     """For each key the first row, in the given order, that states `column`."""
     stated = rows.filter(pl.col(column) != "").select(*key, column, *more)
     return stated.unique(key, keep="first", maintain_order=True)
@@ -17,7 +20,7 @@ def distinct_texts(column: str) -> pl.Expr:
     return texts.list.set_difference(pl.lit([""], pl.List(pl.String))).list.sort()
 
 
-def filled(rows: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+def filled(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
     """The columns of a schema in its types, with each type's nothing instead of null."""
     return rows.select(_filled(name, dtype) for name, dtype in schema.items())
 

@@ -49,8 +49,13 @@ def span_set(rows: pl.DataFrame) -> SpanSet:
         spans = pl.concat([once, winners])
     else:
         distinct = spans = rows
+    all_rows = distinct.lazy()
     return SpanSet(
-        spans=spans.sort(*TRACE_KEY, "start_ns", "span_id"),
-        sizes=distinct.group_by(TRACE_KEY).agg(version=pl.len().cast(pl.UInt64)).sort(TRACE_KEY),
-        claims=distinct.filter(pl.col("session_id") != "").select(*TRACE_KEY, "session_id").unique(),
+        *pl.collect_all(
+            [
+                spans.lazy().sort(*TRACE_KEY, "start_ns", "span_id"),
+                all_rows.group_by(TRACE_KEY).agg(version=pl.len().cast(pl.UInt64)).sort(TRACE_KEY),
+                all_rows.filter(pl.col("session_id") != "").select(*TRACE_KEY, "session_id").unique(),
+            ]
+        )
     )

@@ -53,18 +53,19 @@ def trace_rows(rows: pl.DataFrame) -> TraceRows:
         tool_call=counts.tool_call,
         error=counts.error,
     )
-    live = _live_rows(judged)
-    per_trace = pl.concat([whole.sizes, roots], how="horizontal")
-    gone = whole.claims.join(live, on=_ROW_KEY, how="anti")
+    live = _live_rows(judged.lazy())
+    per_trace = pl.concat([whole.sizes, roots], how="horizontal").lazy()
+    gone = whole.claims.lazy().join(live, on=_ROW_KEY, how="anti")
     session_traces = (
         pl.concat([live, gone], how="diagonal")
         .join(per_trace, on=TRACE_KEY, how="left")
         .sort("tenant", "session_id", "trace_id")
     )
-    return TraceRows(filled(session_traces, SESSION_TRACES), _trace_sessions(judged, live, whole.sizes))
+    trace_sessions = _trace_sessions(judged.lazy(), live, whole.sizes.lazy())
+    return TraceRows(*pl.collect_all([filled(session_traces, SESSION_TRACES), trace_sessions]))
 
 
-def _live_rows(judged: pl.DataFrame) -> pl.DataFrame:
+def _live_rows(judged: pl.LazyFrame) -> pl.LazyFrame:
     """One row a (tenant, trace, session) with at least one span. Shape: spans in `SpanSet` order, judged."""
     bound = judged.filter(pl.col("session_id") != "")
     used, call = pl.col("usage"), pl.col("llm_call")
@@ -93,7 +94,7 @@ def _live_rows(judged: pl.DataFrame) -> pl.DataFrame:
     return result.with_columns(distinct_texts("services"), distinct_texts("models"), distinct_texts("providers"))
 
 
-def _trace_sessions(judged: pl.DataFrame, live: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
+def _trace_sessions(judged: pl.LazyFrame, live: pl.LazyFrame, sizes: pl.LazyFrame) -> pl.LazyFrame:
     spans = judged.group_by(TRACE_KEY).agg(span_count=pl.len(), unbound_span_count=(pl.col("session_id") == "").sum())
     sessions = live.group_by(TRACE_KEY).agg(session_ids=pl.col("session_id").sort())
     joined = sizes.join(spans, on=TRACE_KEY, how="left").join(sessions, on=TRACE_KEY, how="left")

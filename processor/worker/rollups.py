@@ -36,11 +36,20 @@ class RollupConfig:
         default=0.5, metadata={"help": "Seconds between two ticks when there is little to do.", "min": 0.01, "max": 60}
     )
     time_share_max: float = field(
-        default=0.3,
+        default=0.5,
         metadata={
             "help": "Share of the time that ticks may take; under load they come less often.",
             "min": 0.05,
             "max": 1,
+        },
+    )
+    waiting_spans_max: int = field(
+        default=250_000,
+        metadata={
+            "help": "Stored spans that may wait for a tick; beyond it nothing is taken from the queue, so that it fills "
+            "up and pushes back.",
+            "min": 1_000,
+            "max": 100_000_000,
         },
     )
     recent_spans_max: int = field(
@@ -113,6 +122,12 @@ class Rollups:
         """Spans whose write failed: they may be in the store or not, so their traces must be read back. Any thread."""
         with self._lock:
             self._doubtful.append(_Batch(rows.select(TRACE_KEY).unique(), Mark(now_s, batch_seq)))
+
+    @property
+    def waiting_spans(self) -> int:
+        """Stored spans that no tick has seen. Any thread."""
+        with self._lock:
+            return sum(len(batch.rows) for batch in self._arrived)
 
     @property
     def is_current(self) -> bool:

@@ -68,6 +68,7 @@ class Worker:
         self._batch_seq = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._ticked = asyncio.Event()
         self._store_failed = False
         self._tick_failed = False
 
@@ -120,12 +121,19 @@ class Worker:
     async def _poll(self) -> None:
         storing: asyncio.Task[None] | None = None
         while records := await self._log.poll(self._config.poll_bytes_max, self._config.poll_linger_s):
+            await self._room()
             for batch in await self._decode(records):
                 if storing:
                     await storing
                 storing = asyncio.create_task(self._store_batch(batch))
         if storing:
             await storing
+
+    async def _room(self) -> None:
+        """Wait while too many stored spans wait for a tick: memory is bounded, and the log pushes back."""
+        while self._rollups.waiting_spans > self._config.rollups.waiting_spans_max:
+            self._ticked.clear()
+            await self._ticked.wait()
 
     async def _decode(self, records: Sequence[Record]) -> Sequence[Batch]:
         """The records as batches: one, unless a record trips us over: it is refused, the rest is not."""
@@ -190,6 +198,7 @@ class Worker:
             except Exception as error:
                 self._tick_failed = True
                 _log.error("rollup_tick_failed", error=str(error), exc_info=_unexpected(error))
+            self._ticked.set()
             took_s = monotonic_s() - started
             self._metrics.tick_seconds.observe(took_s)
             pause_s = max(config.interval_s - took_s, took_s * (1 / config.time_share_max - 1))
