@@ -1,8 +1,8 @@
 """Keep freed memory for reuse, and parallel work at the size of the machine.
 
 Four allocators live in this process (Python and numpy, Arrow, Polars, chDB), each made to hand memory back to the
-system early. A pipeline that needs the same buffers for its next batch then pays for fresh pages each time: a
-fifth of its CPU time where this was measured (ADR 0005). Must run before the libraries it speaks to are imported.
+system early. A pipeline that needs the same buffers for its next batch then pays for fresh pages each time (figures in
+ADR 0005). Must run before the libraries it speaks to are imported.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 from processor.errors import ConfigError
 
 # Where the store shares two cores with the pipeline: a merge costs as much as two inserts, so each takes more parts.
-# Measured in benchmarks/RESULTS.md. A server has cores of its own, and may be too old to know these settings.
+# A server has cores of its own, and may be too old to know these settings.
 _MERGED_LESS_OFTEN = ("otel_traces", "session_spans")
 _MERGE_LESS_OFTEN = (
     "ALTER TABLE {database}.{table} MODIFY SETTING merge_selector_base = 32, min_parts_to_merge_at_once = 24"

@@ -53,7 +53,7 @@ def spans_of_traces(database: str, tenant: str, trace_ids: Sequence[str]) -> Sta
         model, provider, input_tokens, output_tokens, total_tokens, cost_nano_usd
     FROM {database}.session_spans
     WHERE tenant = {{tenant:String}} AND trace_id IN {{trace_ids:Array(String)}}
-    ORDER BY end_ns - start_ns DESC, content_hash LIMIT 1 BY trace_id, span_id
+    ORDER BY end_ns DESC, content_hash LIMIT 1 BY trace_id, span_id
 )
 ORDER BY trace_id, start_ns, span_id
 LIMIT {SPANS_PER_TRACE_MAX} BY trace_id
@@ -79,7 +79,7 @@ WHERE Tenant = {{tenant:String}}
     AND Timestamp >= fromUnixTimestamp64Nano({{from_ns:Int64}}, 'UTC')
     AND Timestamp <= fromUnixTimestamp64Nano({{to_ns:Int64}}, 'UTC')
     AND TraceId IN {{trace_ids:Array(String)}}
-ORDER BY Duration DESC, ContentHash LIMIT 1 BY TraceId, SpanId
+ORDER BY EndTimestamp DESC, ContentHash LIMIT 1 BY TraceId, SpanId
 LIMIT {SPANS_MAX}""",
         {
             "tenant": tenant,

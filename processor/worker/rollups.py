@@ -46,7 +46,7 @@ class RollupConfig:
     waiting_spans_max: int = field(
         default=250_000,
         metadata={
-            "help": "Stored spans that may wait for a tick; beyond it nothing is taken from the queue, so that it fills "
+            "help": "Stored spans that may wait for a tick; beyond it nothing is taken from the queue: it fills "
             "up and pushes back.",
             "min": 1_000,
             "max": 100_000_000,

@@ -46,7 +46,9 @@ CREATE TABLE IF NOT EXISTS {database}.otel_traces
     ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ScopeDroppedAttributesCount UInt32 DEFAULT 0 CODEC(ZSTD(1)),
     ContentHash UInt64 MATERIALIZED cityHash64(
-        Duration, ParentSpanId, StatusCode, StatusMessage, SpanAttributes, ResourceAttributes, Events.Name
+        Timestamp, EndTimestamp, ParentSpanId, TraceState, Flags, StatusCode, StatusMessage, SpanAttributes,
+        ResourceAttributes, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, Links.SpanId,
+        Links.Attributes
     ) CODEC(NONE),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_session_id SessionId TYPE bloom_filter(0.01) GRANULARITY 1,
