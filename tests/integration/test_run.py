@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from processor.clock import now_ns
+from processor.log.memory import MemoryLogConfig
 from tests.integration.process import ANY_PORTS, Running, call
 
 
@@ -53,7 +54,7 @@ def test_health_and_metrics_are_served(tmp_path: Path) -> None:
     assert float(values['otelcol_receiver_accepted_spans_total{receiver="otlp",transport="http"}']) == 1
     assert float(values['otelcol_exporter_sent_spans_total{exporter="clickhouse"}']) == 1
     assert float(values['otelcol_exporter_queue_size{exporter="clickhouse"}']) == 0
-    assert float(values['otelcol_exporter_queue_capacity{exporter="clickhouse"}']) == 128 * 1024 * 1024
+    assert float(values['otelcol_exporter_queue_capacity{exporter="clickhouse"}']) == MemoryLogConfig().queue_bytes_max
     assert float(values["otelcol_process_memory_rss"]) > 10_000_000
     assert float(values["otelcol_process_uptime"]) > 0
 
