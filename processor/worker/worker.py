@@ -8,6 +8,7 @@ answers exporters, waits for none of them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._ticked = asyncio.Event()
+        self._tick_now = asyncio.Event()  # a stop, or too much to wait for the next tick
         self._store_failed = False
         self._tick_failed = False
 
@@ -100,6 +102,7 @@ class Worker:
         poll, tick = self._tasks
         await poll
         self._stopping.set()
+        self._tick_now.set()
         await tick
         try:
             await self.settle()
@@ -133,6 +136,7 @@ class Worker:
         """Wait while too many stored spans wait for a tick: memory is bounded, and the log pushes back."""
         while self._rollups.waiting_spans > self._config.rollups.waiting_spans_max:
             self._ticked.clear()
+            self._tick_now.set()
             await self._ticked.wait()
 
     async def _decode(self, records: Sequence[Record]) -> Sequence[Batch]:
@@ -202,10 +206,9 @@ class Worker:
             took_s = monotonic_s() - started
             self._metrics.tick_seconds.observe(took_s)
             pause_s = max(config.interval_s - took_s, took_s * (1 / config.time_share_max - 1))
-            try:
-                await asyncio.wait_for(self._stopping.wait(), pause_s)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._tick_now.wait(), pause_s)
+            self._tick_now.clear()
 
 
 def _unexpected(error: Exception) -> bool:
