@@ -29,6 +29,7 @@ from processor.worker.rollups import RollupConfig, Rollups
 
 _log = structlog.get_logger(__name__)
 _EXPORTER = "clickhouse"
+_RETRY_S = 1.0  # between two ticks when the first failed
 _THREADS = ("decode", "insert wide", "insert narrow", "rollup")
 
 P = ParamSpec("P")
@@ -68,6 +69,7 @@ class Worker:
         self._threads = {name: ThreadPoolExecutor(1, name) for name in _THREADS}
         self._batch_seq = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._draining = False
         self._stopping = asyncio.Event()
         self._ticked = asyncio.Event()
         self._tick_now = asyncio.Event()  # a stop, or too much to wait for the next tick
@@ -99,6 +101,8 @@ class Worker:
         if not self._tasks:
             return
         await self._log.close()
+        self._draining = True  # what is accepted is stored also if ticks fail; the next start rolls it up
+        self._ticked.set()
         poll, tick = self._tasks
         await poll
         self._stopping.set()
@@ -134,7 +138,7 @@ class Worker:
 
     async def _room(self) -> None:
         """Wait while too many stored spans wait for a tick: memory is bounded, and the log pushes back."""
-        while self._rollups.waiting_spans > self._config.rollups.waiting_spans_max:
+        while self._rollups.waiting_spans > self._config.rollups.waiting_spans_max and not self._draining:
             self._ticked.clear()
             self._tick_now.set()
             await self._ticked.wait()
@@ -206,8 +210,10 @@ class Worker:
             took_s = monotonic_s() - started
             self._metrics.tick_seconds.observe(took_s)
             pause_s = max(config.interval_s - took_s, took_s * (1 / config.time_share_max - 1))
+            # A tick that failed is not hurried: the store is asked again after a pause, whoever waits.
+            woken, pause_s = (self._stopping, _RETRY_S) if self._tick_failed else (self._tick_now, pause_s)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._tick_now.wait(), pause_s)
+                await asyncio.wait_for(woken.wait(), pause_s)
             self._tick_now.clear()
 
 
