@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check lint types format bench clean
+.PHONY: install demo test check lint types format bench clean kafka
 
 install: $(STAMP)
 
@@ -28,6 +28,9 @@ types: install
 	$(BIN)/mypy
 
 check: lint types test
+
+kafka: install
+	$(BIN)/python -m deploy.kafka
 
 format: install
 	$(BIN)/ruff format .

@@ -11,10 +11,16 @@ import signal
 import sys
 from types import FrameType
 
-from benchmarks import decode, embedded, freshness, preloaded
+from benchmarks import decode, embedded, freshness, preloaded, receiver
 from benchmarks.failure import BenchmarkError
 
-_BENCHMARKS = {"decode": decode, "embedded": embedded, "freshness": freshness, "preloaded": preloaded}
+_BENCHMARKS = {
+    "decode": decode,
+    "embedded": embedded,
+    "freshness": freshness,
+    "preloaded": preloaded,
+    "receiver": receiver,
+}
 
 
 def main() -> int:

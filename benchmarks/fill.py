@@ -27,10 +27,10 @@ from benchmarks.fill_sql import (
     session_id,
 )
 from benchmarks.spans import SPANS_PER_TRACE
-from processor.model import SESSION_TRACES, TRACE_SESSIONS
-from processor.rollup.sessions import session_rows
+from processor.model import SESSION_ROLLUPS, SESSION_TRACES, TRACE_SESSIONS
 from processor.rollup.traces import trace_rows
 from processor.store.clickhouse import StoreConfig, connect, open_store
+from processor.store.rollup_sql import session_rollups
 
 _DATABASE: Final = "otel"
 _CHUNK_TRACES: Final = 250_000
@@ -56,7 +56,7 @@ def fill(directory: Path, spans: int, sessions: int, days: float) -> None:
     start_ns, step_ns = time.time_ns() - span_ns, max(1, span_ns // max(traces, 1))
     try:
         _insert_chunks(client, traces, sessions, start_ns, step_ns)
-        _each("sessions", sessions, _roll_up(client, store.write_sessions, traces, sessions))
+        _each("sessions", sessions, _roll_up(client, traces, sessions))
         for table in _TABLES:
             _say(f"merging {table}")
             client.command(f"OPTIMIZE TABLE {_DATABASE}.{table} FINAL")
@@ -82,18 +82,14 @@ def _insert_chunks(client: Any, traces: int, sessions: int, start_ns: int, step_
     _each("spans", traces * SPANS_PER_TRACE, chunks())
 
 
-def _roll_up(client: Any, write: Callable[[pl.DataFrame], None], traces: int, sessions: int) -> Iterator[int]:
-    """Session rows from trace rows, by the processor's own function, some sessions at a time."""
+def _roll_up(client: Any, traces: int, sessions: int) -> Iterator[int]:
+    """Session rows from trace rows, by the processor's own query, some sessions at a time."""
     per_chunk = max(1, _ROLLED_UP_TRACES * sessions // max(traces, 1))
     for first in range(0, sessions, per_chunk):
         last = min(first + per_chunk, sessions) - 1
-        rows = _read(
-            client,
-            f"SELECT {', '.join(SESSION_TRACES.names())} FROM {_DATABASE}.session_traces "
-            f"WHERE session_id BETWEEN '{session_id(first)}' AND '{session_id(last)}'",
-            SESSION_TRACES,
-        )
-        write(session_rows(rows))
+        rows = session_rollups(_DATABASE, f"t.session_id BETWEEN '{session_id(first)}' AND '{session_id(last)}'")
+        columns = ", ".join(SESSION_ROLLUPS.names())
+        client.command(f"INSERT INTO {_DATABASE}.session_rollups ({columns}) {rows}", settings=_SETTINGS)
         yield last + 1
 
 

@@ -92,7 +92,7 @@ class Server:
             return
         started = time.perf_counter()
         try:
-            self.rss_peak_bytes = self._kernel_peak(process.pid)
+            self.rss_peak_bytes = sum(_kernel_peak(member.pid) for member in self._family())
             if not kill:
                 process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -114,11 +114,10 @@ class Server:
             raise BenchmarkError(f"the server is gone: {self.log_tail()}")
 
     def cpu_s(self) -> float:
-        """CPU time of the process so far, user and system, all threads."""
+        """CPU time so far, user and system, all threads, the processes that the server started included."""
         self.check()
-        assert self._watched is not None
-        times = self._watched.cpu_times()
-        return float(times.user + times.system)
+        times = [member.cpu_times() for member in self._family()]
+        return float(sum(time.user + time.system for time in times))
 
     def metrics(self) -> dict[str, float]:
         """The sum over labels of every sample of `/metrics`, by name."""
@@ -150,13 +149,20 @@ class Server:
         def sample() -> None:
             while not self._watching.wait(_SAMPLE_S):
                 try:
-                    self.rss_bytes = watched.memory_info().rss
+                    # Pages that they share (libraries) are counted for each: never less than the truth.
+                    self.rss_bytes = sum(member.memory_info().rss for member in self._family())
                 except psutil.Error:
                     return
                 self.rss_bytes_max = max(self.rss_bytes_max, self.rss_bytes)
 
         self._watcher = threading.Thread(target=sample, name="watch server", daemon=True)
         self._watcher.start()
+
+    def _family(self) -> list[psutil.Process]:
+        """The server and the processes that it started."""
+        if self._watched is None:
+            return []
+        return [self._watched, *self._watched.children(recursive=True)]
 
     def _wait_until_ready(self, deadline: float) -> None:
         while True:
@@ -168,14 +174,6 @@ class Server:
                 raise BenchmarkError(f"the server is not ready after {_START_S_MAX:.0f} s: {self.log_tail()}")
             time.sleep(0.02)
 
-    def _kernel_peak(self, pid: int) -> int:
-        status = Path(f"/proc/{pid}/status")
-        if status.exists():
-            for line in status.read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
-        return 0
-
 
 def get(port: int, path: str, timeout_s: float = 30.0) -> tuple[int, bytes]:
     """One GET on the server's host: status and body."""
@@ -186,6 +184,16 @@ def get(port: int, path: str, timeout_s: float = 30.0) -> tuple[int, bytes]:
         return response.status, response.read()
     finally:
         connection.close()
+
+
+def _kernel_peak(pid: int) -> int:
+    """The largest resident size of a process, in bytes, as the kernel noted it; 0 where it does not."""
+    status = Path(f"/proc/{pid}/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _free_ports(count: int) -> list[int]:

@@ -22,6 +22,8 @@ from processor.api.app import create_app
 from processor.api.config import ApiConfig
 from processor.api.pool import QueryPool
 from processor.asgi import AsgiServer
+from processor.clickhouse_http.app import ClickHouseHttp
+from processor.clickhouse_http.engine import Engine
 from processor.config import Config
 from processor.log.memory import MemoryLog
 from processor.model import DEFAULT_TENANT
@@ -54,7 +56,7 @@ class Service:
 
     @property
     def ports(self) -> dict[str, int]:
-        """Bound ports by component: `metrics, health_check, sessions_api, grpc, http`, those that are served."""
+        """Bound ports of what is served: `metrics, health_check, sessions_api, clickhouse_http, grpc, http`."""
         return dict(self._ports)
 
     @property
@@ -83,6 +85,7 @@ class Service:
             await self._start_telemetry(stack)
             log = await self._start_pipeline(stack)
             await self._start_api(stack)
+            await self._start_clickhouse_http(stack)
             await self._start_receivers(stack, log)
             self._stack = stack.pop_all()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -120,7 +123,7 @@ class Service:
         log = MemoryLog(exporter.sending_queue)
         self._metrics.queue_bytes.labels(_QUEUE).set_function(lambda: log.queued_bytes)
         self._metrics.queue_bytes_max.labels(_QUEUE).set(log.queue_bytes_max)
-        self._worker = Worker(sessions, log, store, self._metrics)
+        self._worker = Worker(sessions, log, store, self._metrics, stack.enter_context(directory.scratch()))
         stack.push_async_callback(self._worker.stop)
         stack.push_async_callback(log.close)
         await self._worker.start()
@@ -133,6 +136,14 @@ class Service:
         readers = [await self._reader(stack, api) for _ in range(api.concurrent_queries_max)]
         app = create_app(QueryPool(readers, api.waiting_queries_max), DEFAULT_TENANT, version("otel-sessions"))
         await self._serve(stack, "sessions_api", app, api.endpoint, "extensions.sessions_api.endpoint")
+
+    async def _start_clickhouse_http(self, stack: AsyncExitStack) -> None:
+        interface, exporter = self._config.clickhouse_http, self._config.exporters.clickhouse
+        if interface is None or exporter is None:
+            return
+        app = ClickHouseHttp(await asyncio.to_thread(Engine, exporter, interface))
+        stack.push_async_callback(asyncio.to_thread, app.close)
+        await self._serve(stack, "clickhouse_http", app, interface.endpoint, "extensions.clickhouse_http.endpoint")
 
     async def _reader(self, stack: AsyncExitStack, api: ApiConfig) -> SessionQueries:
         exporter = self._config.exporters.clickhouse

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from processor.store.clickhouse import StoreConfig, connect
+from processor.store.clickhouse import ClickHouseStore, StoreConfig, connect, open_store
 from processor.store.migrations import migrate
 
 
@@ -35,6 +35,22 @@ def _engine(store_dir: Path) -> Iterator[StoreConfig]:
 def store_config(_engine: StoreConfig, request: pytest.FixtureRequest) -> StoreConfig:
     """The engine and this module's database, its tables not created yet (`open_store` does that)."""
     return replace(_engine, database=request.module.__name__.rpartition(".")[2])
+
+
+@pytest.fixture(scope="module")
+def store(store_config: StoreConfig) -> Iterator[ClickHouseStore]:
+    """The tables of this module's database."""
+    opened = open_store(store_config)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def client(store_config: StoreConfig) -> Iterator[Any]:
+    """What a person would query with."""
+    opened = connect(store_config)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from processor.api.config import ApiConfig
+from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.config.fields import nearest
 from processor.errors import ConfigError
 from processor.log.memory import MemoryLogConfig
@@ -82,6 +83,7 @@ class Extensions:
 
     health_check: HealthConfig | None = None
     sessions_api: ApiConfig | None = None
+    clickhouse_http: ClickHouseHttpConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ class Config:
     receivers: Receivers = field(default_factory=lambda: Receivers(OtlpReceiverConfig()))
     processors: Processors = field(default_factory=lambda: Processors(WorkerConfig()))
     exporters: Exporters = field(default_factory=lambda: Exporters(ClickHouseExporterConfig()))
-    extensions: Extensions = field(default_factory=lambda: Extensions(HealthConfig(), ApiConfig()))
+    extensions: Extensions = field(
+        default_factory=lambda: Extensions(HealthConfig(), ApiConfig(), ClickHouseHttpConfig())
+    )
     service: ServiceConfig = field(default_factory=ServiceConfig)
 
     def __post_init__(self) -> None:
@@ -149,6 +153,13 @@ class Config:
     def sessions_api(self) -> ApiConfig | None:
         """The REST API, None where it is not served."""
         return self.extensions.sessions_api if self._serves("sessions_api") else None
+
+    @property
+    def clickhouse_http(self) -> ClickHouseHttpConfig | None:
+        """The ClickHouse HTTP interface, None where it is not served: a store on a server has its own."""
+        exporter = self.exporters.clickhouse
+        embedded = exporter is not None and exporter.dsn.startswith(CHDB)
+        return self.extensions.clickhouse_http if embedded and self._serves("clickhouse_http") else None
 
     def _serves(self, extension: str) -> bool:
         return self.service.extensions is None or extension in self.service.extensions

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from processor.rollup.lineage import Lineage, first_rows
+from processor.rollup.lineage import Lineage
+from processor.rollup.runs import first_rows, gathered
 
 
 def bound_sessions(spans: pl.DataFrame, shape: Lineage) -> pl.Series:
@@ -24,7 +25,6 @@ def bound_sessions(spans: pl.DataFrame, shape: Lineage) -> pl.Series:
     np.maximum.at(strongest, shape.trace, strength)
     takes_part = (strength > 0) & (strength == strongest[shape.trace])
     root_names_it = takes_part[shape.root]
-    deciding = np.where(root_names_it, shape.root, first_rows(takes_part, shape.trace, shape.traces))
+    deciding = np.where(root_names_it, shape.root, first_rows(np.flatnonzero(takes_part), shape.trace, shape.traces))
     source = np.where(takes_part, np.arange(len(spans)), deciding[shape.trace])
-    own = spans["session_id"]
-    return own.gather(np.maximum(source, 0)).set(pl.Series(source < 0), "")
+    return gathered(spans["session_id"], source)

@@ -6,7 +6,6 @@ Source: attributes.yaml, "counting". Judged over the whole trace, also where its
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +13,7 @@ import polars as pl
 from processor.decode.columns import Bools, Ints
 from processor.model import AGENT, LLM, MODEL_CALLS, RETRIEVAL, TOOL
 from processor.rollup.lineage import has_below
+from processor.rollup.runs import mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +35,18 @@ def counting(spans: pl.DataFrame, parent: Ints) -> Counting:
     reports no usage was not billed and is not counted.
     """
     kind = spans["kind"]
-    model_call = _mask(kind.is_in(MODEL_CALLS))
-    no_new_call = ~_mask(kind.is_in([TOOL, AGENT]))
+    model_call = mask(kind.is_in(MODEL_CALLS))
+    no_new_call = ~mask(kind.is_in([TOOL, AGENT]))
     everywhere = np.ones(len(spans), np.bool_)
-    bears_usage = _mask((spans["total_tokens"] > 0) & ~kind.is_in([TOOL, RETRIEVAL]))
+    bears_usage = mask((spans["total_tokens"] > 0) & ~kind.is_in([TOOL, RETRIEVAL]))
     covered = np.where(
         model_call, has_below(parent, bears_usage, no_new_call), has_below(parent, bears_usage, everywhere)
     )
-    llm = _mask(kind == LLM)
-    is_error = _mask(spans["is_error"])
+    llm = mask(kind == LLM)
+    is_error = mask(spans["is_error"])
     return Counting(
         usage=bears_usage & ~covered,
         llm_call=llm & ~has_below(parent, llm, no_new_call) & (bears_usage | ~is_error),
-        tool_call=_mask(kind == TOOL),
+        tool_call=mask(kind == TOOL),
         error=is_error & ~has_below(parent, is_error, everywhere),
     )
-
-
-def _mask(series: Any) -> Bools:
-    mask: Bools = series.to_numpy()
-    return mask

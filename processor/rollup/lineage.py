@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from processor.decode.columns import Bools, Ints
-from processor.rollup.span_set import TRACE_KEY
+from processor.rollup.runs import first_rows
+from processor.rollup.span_set import TRACE_KEY, trace_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,11 @@ class Lineage:
 def lineage(spans: pl.DataFrame) -> Lineage:
     """Find parents and roots.
 
-    Shape: `spans` as `SpanSet.spans` has them, sorted.
+    Shape: `spans` as `SpanSet.spans` has them.
     Source: DESIGN, "Binding a trace to its session": the root is the span without a parent, or whose parent is not in
     the set; of several, the earliest. A span that is its own ancestor counts as one without a parent.
     """
-    trace = _trace_numbers(spans)
+    trace = trace_numbers(spans)
     rows = spans.select(*TRACE_KEY, "span_id").with_row_index("parent")
     joined = spans.select(*TRACE_KEY, "parent_span_id").join(
         rows,
@@ -42,13 +43,7 @@ def lineage(spans: pl.DataFrame) -> Lineage:
     )
     parent = _without_cycles(joined["parent"].cast(pl.Int64).fill_null(-1).to_numpy())
     traces = int(trace[-1]) + 1 if len(trace) else 0
-    return Lineage(trace, traces, parent, first_rows(parent < 0, trace, traces))
-
-
-def _trace_numbers(spans: pl.DataFrame) -> Ints:
-    changes = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in TRACE_KEY)
-    numbers: Ints = spans.select(changes.cum_sum().cast(pl.Int64) - 1).to_series().to_numpy()
-    return numbers
+    return Lineage(trace, traces, parent, first_rows(np.flatnonzero(parent < 0), trace, traces))
 
 
 def _without_cycles(parent: Ints) -> Ints:
@@ -66,14 +61,6 @@ def _without_cycles(parent: Ints) -> Ints:
     cut = parent.copy()
     cut[in_cycle] = -1
     return cut
-
-
-def first_rows(marked: Bools, trace: Ints, traces: int) -> Ints:
-    """For each trace its first marked row, -1 for none."""
-    first = np.full(traces, -1, np.int64)
-    rows = np.flatnonzero(marked)[::-1]
-    first[trace[rows]] = rows  # the last assignment is the earliest row
-    return first
 
 
 def has_below(parent: Ints, marked: Bools, passable: Bools) -> Bools:

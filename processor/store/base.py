@@ -7,20 +7,20 @@ when the same call will fail again (a schema that does not match).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
-import pyarrow as pa
 
 
 class Store(Protocol):
     """The tables of `store/sql`, as far as the write path needs them."""
 
-    def insert_otel_traces(self, wide: pa.Table) -> None:
-        """Write spans to `otel_traces`. A crash after the return loses none of them."""
+    def insert_otel_traces(self, rows: Path) -> None:
+        """Write spans to `otel_traces`, out of an Arrow IPC stream. A crash after the return loses none of them."""
 
-    def insert_session_spans(self, narrow: pl.DataFrame, batch_seq: int) -> None:
-        """Write spans, `model.SESSION_SPANS`. A crash after the return loses none of them."""
+    def insert_session_spans(self, rows: Path) -> None:
+        """Write spans to `session_spans`, out of an Arrow IPC stream. A crash after the return loses none of them."""
 
     def write_traces(self, session_traces: pl.DataFrame, trace_sessions: pl.DataFrame) -> None:
         """Write trace rollups, `model.SESSION_TRACES` and `model.TRACE_SESSIONS`."""
@@ -31,10 +31,10 @@ class Store(Protocol):
     def read_spans(self, traces: pl.DataFrame) -> pl.DataFrame:
         """All stored narrow spans of some traces. Shape: in, `tenant, trace_id`; out, `model.SESSION_SPANS`."""
 
-    def read_session_traces(self, sessions: pl.DataFrame) -> pl.DataFrame:
-        """All trace rows of some sessions, older versions possibly among them.
+    def read_session_rollups(self, sessions: pl.DataFrame) -> pl.DataFrame:
+        """The rows of some sessions, computed from all of their trace rows as they are stored now.
 
-        Shape: in, `tenant, session_id`; out, `model.SESSION_TRACES`.
+        Shape: in, `tenant, session_id`; out, `model.SESSION_ROLLUPS`. Sessions without trace rows are left out.
         """
 
     def read_session_sizes(self, sessions: pl.DataFrame) -> pl.DataFrame:

@@ -20,13 +20,15 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from processor.errors import ConfigError, Permanent, Retryable
-from processor.model import SESSION_SPANS, SESSION_TRACES
+from processor.model import SESSION_ROLLUPS, SESSION_SPANS
 from processor.store.migrations import migrate
+from processor.store.rollup_sql import session_rollups
 
 CHDB: Final = "chdb://"
 KEYS_MAX: Final = 5_000  # keys in one IN list
 PAGE: Final = 500_000  # keys read at once when all are read
 _WORKER: Final = "embedded"
+_ENGINE: Final = Path(__file__).with_name("embedded.xml")
 _INSERT: Final = {
     "async_insert": 0,
     "optimize_on_insert": 0,
@@ -63,6 +65,7 @@ def connect(config: StoreConfig) -> Any:
     Errors: `ConfigError` for a path that can't be used, `Retryable` for a server that does not answer.
     """
     dsn = config.dsn
+    options: dict[str, Any] = {}
     if dsn.startswith(CHDB):
         path = Path(dsn.removeprefix(CHDB)).absolute()
         try:
@@ -72,8 +75,9 @@ def connect(config: StoreConfig) -> Any:
         if not os.access(path, os.W_OK):
             raise ConfigError(f"exporters.clickhouse.dsn: {path} is not writable; choose another directory")
         dsn = f"{CHDB}{path}"
+        options = {"chdb_options": {"config-file": str(_ENGINE)}}
     try:
-        client = clickhouse_connect.get_client(dsn=dsn, settings=_SESSION)
+        client = clickhouse_connect.get_client(dsn=dsn, settings=_SESSION, **options)
     except ClickHouseError as error:
         if dsn.startswith(CHDB):
             raise ConfigError(f"exporters.clickhouse.dsn: can't open {dsn}: {_first_line(error)}") from error
@@ -93,18 +97,18 @@ class ClickHouseStore:
 
     def __init__(self, config: StoreConfig) -> None:
         self._database = config.database
+        self._embedded = config.dsn.startswith(CHDB)
         self._wide = connect(config)
         self._narrow = connect(config)
         self._rollups = connect(config)
 
-    def insert_otel_traces(self, wide: pa.Table) -> None:
+    def insert_otel_traces(self, rows: Path) -> None:
         """Spans for people."""
-        self._insert(self._wide, "otel_traces", wide)
+        self._insert_file(self._wide, "otel_traces", rows)
 
-    def insert_session_spans(self, narrow: pl.DataFrame, batch_seq: int) -> None:
+    def insert_session_spans(self, rows: Path) -> None:
         """Spans for rollups."""
-        sequence = pl.lit(batch_seq, pl.UInt64).alias("batch_seq")
-        self._insert(self._narrow, "session_spans", narrow.with_columns(sequence).to_arrow())
+        self._insert_file(self._narrow, "session_spans", rows)
 
     def write_traces(self, session_traces: pl.DataFrame, trace_sessions: pl.DataFrame) -> None:
         """Trace rows, and the list of traces."""
@@ -119,9 +123,12 @@ class ClickHouseStore:
         """Narrow spans by trace."""
         return self._read_keys("session_spans", SESSION_SPANS, "trace_id", traces)
 
-    def read_session_traces(self, sessions: pl.DataFrame) -> pl.DataFrame:
-        """Trace rows by session."""
-        return self._read_keys("session_traces", SESSION_TRACES, "session_id", sessions)
+    def read_session_rollups(self, sessions: pl.DataFrame) -> pl.DataFrame:
+        """Session rows, rolled up by the engine."""
+        keys = sessions.iter_slices(KEYS_MAX)
+        queries = (session_rollups(self._database, _any_of(chunk, "session_id")) for chunk in keys)
+        parts = [self._read(query, SESSION_ROLLUPS) for query in queries]
+        return pl.concat(parts) if parts else pl.DataFrame(schema=SESSION_ROLLUPS)
 
     def read_session_sizes(self, sessions: pl.DataFrame) -> pl.DataFrame:
         """Trace counts by session, in the order of their versions."""
@@ -171,6 +178,22 @@ class ClickHouseStore:
         if rows.num_rows:
             with self._guarded():
                 client.insert_arrow(f"{self._database}.{table}", rows, settings=_INSERT)
+
+    def _insert_file(self, client: Any, table: str, rows: Path) -> None:
+        with pa.memory_map(str(rows)) as file:
+            columns = pa.ipc.open_stream(file).schema.names
+        with self._guarded():
+            if not self._embedded:
+                with rows.open("rb") as file:
+                    client.raw_insert(f"{self._database}.{table}", columns, file, settings=_INSERT, fmt="ArrowStream")
+                return
+            # The driver's own way to chDB is a copy of the rows in a file like this one.
+            names = ", ".join(f"`{name}`" for name in columns)
+            settings = ", ".join(f"{name} = {value!r}" for name, value in _INSERT.items())
+            client.command(
+                f"INSERT INTO {self._database}.{table} ({names}) FROM INFILE {_quoted(str(rows))} "
+                f"SETTINGS {settings} FORMAT ArrowStream"
+            )
 
     def _read_keys(self, table: str, schema: pl.Schema, key: str, keys: pl.DataFrame) -> pl.DataFrame:
         columns = ", ".join(schema.names())

@@ -6,14 +6,19 @@ first and names the process that holds it. It is the kernel's: a killed process 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from processor.errors import ConfigError
 from processor.store.clickhouse import CHDB, StoreConfig
 
 _LOCK = "otel-sessions.lock"
+_SCRATCH = "otel-sessions.batches"
 _OPTION = "exporters.clickhouse.dsn"
 
 
@@ -51,6 +56,24 @@ class DataDirectory:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """An empty directory for rows on their way to the store, removed at the end.
+
+        An embedded store's lies beside its tables, so that the next process clears up what a killed one left.
+        """
+        if self._path is None:
+            with tempfile.TemporaryDirectory(prefix="otel-sessions-") as temporary:
+                yield Path(temporary)
+            return
+        path = self._path / _SCRATCH
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir()
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
 
     def release(self) -> None:
         """Let the next process in. Safe to call twice and without `claim`."""

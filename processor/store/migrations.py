@@ -8,12 +8,17 @@ from typing import Any
 
 from processor.errors import ConfigError
 
-# Where the store shares two cores with the pipeline: a merge costs as much as two inserts, so each takes more parts.
-# A server has cores of its own, and may be too old to know these settings.
-_MERGED_LESS_OFTEN = ("otel_traces", "session_spans")
-_MERGE_LESS_OFTEN = (
-    "ALTER TABLE {database}.{table} MODIFY SETTING merge_selector_base = 32, min_parts_to_merge_at_once = 24"
+# Where the store shares two cores with the pipeline: a merge costs as much as two inserts, so each takes more parts,
+# and nobody counts the distinct values of every column. A server has its own cores, and may not know these settings.
+_SPAN_TABLES = ("otel_traces", "session_spans")
+_TABLES = (*_SPAN_TABLES, "session_traces", "trace_sessions", "session_rollups")
+_UNCOUNTED = "auto_statistics_types = ''"
+_MERGED_LATE = (
+    f"{_UNCOUNTED}, merge_selector_base = 32, min_parts_to_merge_at_once = 24, "
+    # Merges yield to inserts (embedded.xml); from here on inserts wait for them, a little more with each part.
+    "parts_to_delay_insert = 400, parts_to_throw_insert = 5000"
 )
+_EMBEDDED_SETTINGS = {**dict.fromkeys(_TABLES, _UNCOUNTED), **dict.fromkeys(_SPAN_TABLES, _MERGED_LATE)}
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -35,5 +40,5 @@ def migrate(client: Any, database: str, embedded: bool = False) -> None:
     for _, statement in sql:
         client.command(statement)
     if embedded:
-        for table in _MERGED_LESS_OFTEN:
-            client.command(_MERGE_LESS_OFTEN.format(database=database, table=table))
+        for table, settings in _EMBEDDED_SETTINGS.items():
+            client.command(f"ALTER TABLE {database}.{table} MODIFY SETTING {settings}")

@@ -39,6 +39,12 @@ class Metrics:
         )
         self.queue_bytes = self._gauge("otelcol_exporter_queue_size", "Bytes waiting in the log", "exporter")
         self.queue_bytes_max = self._gauge("otelcol_exporter_queue_capacity", "Most bytes the log may hold", "exporter")
+        self.kafka_sent_records = self._counter(
+            "otel_sessions_kafka_sent_records", "Records that the brokers acknowledged"
+        )
+        self.kafka_producers_replaced = self._counter(
+            "otel_sessions_kafka_producers_replaced", "Producers thrown away because they were stuck or not answered"
+        )
         self.stored_rows = self._counter("otel_sessions_stored_rows", "Rows written, by table", "table")
         self.batch_seconds = self._histogram(
             "otel_sessions_batch_seconds", "Time of a step of the pipeline over one batch", "step"

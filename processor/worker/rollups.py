@@ -14,9 +14,7 @@ from typing import Final
 import polars as pl
 
 from processor.clock import monotonic_s
-from processor.model import SESSION_SPANS
-from processor.rollup.sessions import SESSION_KEY, session_rows
-from processor.rollup.span_set import TRACE_KEY
+from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
 from processor.rollup.traces import trace_rows
 from processor.store.base import Store
 from processor.telemetry.metrics import Metrics
@@ -24,6 +22,7 @@ from processor.worker.dirty import DirtyMap, DirtySessions, Key, Mark
 from processor.worker.recent import RecentSpans
 from processor.worker.seen import SeenKeys
 
+_SPANS_AT_ONCE: Final = 50_000  # in memory as copies while they are rolled up
 _COUNT_INTERVAL_S: Final = 2.0
 _COUNT_PAUSE: Final = 50  # times as long as the count took
 
@@ -64,7 +63,7 @@ class RollupConfig:
         default=5_000, metadata={"help": "Traces read back from the store in one tick.", "min": 1, "max": 100_000}
     )
     read_back_rows_max: int = field(
-        default=200_000,
+        default=100_000,
         metadata={
             "help": "Trace rows read back for sessions in one tick, 1 kB each; a larger session is read alone.",
             "min": 1_000,
@@ -140,30 +139,49 @@ class Rollups:
         Errors: those of the store; whatever was not written stays dirty and is written by a later tick.
         """
         with self._lock:
-            batches = self._arrived[:]
             doubtful, self._doubtful = self._doubtful, []
+            waiting = len(self._arrived)
         for batch in doubtful:
             self._recent.forget(batch.rows)
             self._seen.add(batch.rows)
             self._unsure.add(_keys(batch.rows), batch.mark)
-        read_back = list(self._unsure.marks)[: self._config.read_back_traces_max]
-        mark = _oldest([batch.mark for batch in batches] + [self._unsure.marks[key] for key in read_back])
-        if mark:
-            rows = pl.concat([self._in_memory(batches, mark), self._from_store(read_back)])
-            self._write_traces(rows, mark)
-            self._unsure.take(read_back)
-            with self._lock:
-                del self._arrived[: len(batches)]
-            self._last_batch_seq = max([self._last_batch_seq, *(batch.mark.batch_seq for batch in batches)])
+        changed = waiting > 0 or len(self._unsure) > 0
+        while waiting > 0:
+            waiting -= self._roll_up_arrived(waiting)
+        self._roll_up_unsure()
         self._write_sessions(now_s, force)
         self._write_checkpoint()
         self._observe()
-        self._count_unbound(now_s, changed=mark is not None)
+        self._count_unbound(now_s, changed)
+
+    def _roll_up_arrived(self, waiting: int) -> int:
+        """Trace rows of the oldest of the waiting batches, some spans at a time. How many batches that were."""
+        with self._lock:
+            batches = self._arrived[:1]
+            spans = len(batches[0].rows)
+            for batch in self._arrived[1:waiting]:
+                spans += len(batch.rows)
+                if spans > _SPANS_AT_ONCE:
+                    break
+                batches.append(batch)
+        mark = batches[0].mark
+        self._write_traces(self._in_memory(batches, mark), mark)
+        with self._lock:
+            del self._arrived[: len(batches)]
+        self._last_batch_seq = max(self._last_batch_seq, batches[-1].mark.batch_seq)
+        return len(batches)
+
+    def _roll_up_unsure(self) -> None:
+        """Trace rows of the oldest traces that are not whole in memory, as many as one tick reads back."""
+        keys = list(self._unsure.marks)[: self._config.read_back_traces_max]
+        if not keys:
+            return
+        mark = _oldest([self._unsure.marks[key] for key in keys])
+        self._write_traces(self._from_store(keys), mark)
+        self._unsure.take(keys)
 
     def _in_memory(self, batches: list[_Batch], mark: Mark) -> pl.DataFrame:
         """All spans of the batches' traces, as far as these are whole in memory; the others become unsure."""
-        if not batches:
-            return pl.DataFrame(schema=SESSION_SPANS)
         fresh = pl.concat([batch.rows for batch in batches])
         keys = fresh.select(TRACE_KEY).unique()
         held = self._recent.held(keys)
@@ -179,8 +197,6 @@ class Rollups:
 
     def _from_store(self, read_back: list[Key]) -> pl.DataFrame:
         """All stored spans of traces; from here on they are whole in memory."""
-        if not read_back:
-            return pl.DataFrame(schema=SESSION_SPANS)
         rows = self._store.read_spans(pl.DataFrame(read_back, schema=list(TRACE_KEY), orient="row"))
         self._recent.remember(rows)
         return rows
@@ -210,8 +226,7 @@ class Rollups:
         due = self._sessions.due(now_s, self._config.read_back_rows_max, force)
         if not due:
             return
-        traces = self._store.read_session_traces(pl.DataFrame(due, schema=list(SESSION_KEY), orient="row"))
-        rows = session_rows(traces)
+        rows = self._store.read_session_rollups(pl.DataFrame(due, schema=list(SESSION_KEY), orient="row"))
         self._store.write_sessions(rows)
         self._sessions.take(due)
         self._sessions.note_sizes(
@@ -220,8 +235,8 @@ class Rollups:
         self._metrics.stored_rows.labels("session_rollups").inc(len(rows))
 
     def _write_checkpoint(self) -> None:
-        oldest = _oldest([mark for mark in (self._unsure.oldest(), self._sessions.oldest()) if mark])
-        batch_seq = oldest.batch_seq - 1 if oldest else self._last_batch_seq
+        left = [mark for mark in (self._unsure.oldest(), self._sessions.oldest()) if mark]
+        batch_seq = _oldest(left).batch_seq - 1 if left else self._last_batch_seq
         if batch_seq > self._checkpoint:
             self._store.write_checkpoint(batch_seq)
             self._checkpoint = batch_seq
@@ -252,8 +267,8 @@ class Rollups:
         return max(now_s - min(since_s), 0.0) if since_s else 0.0
 
 
-def _oldest(marks: list[Mark]) -> Mark | None:
-    return min(marks, key=lambda mark: mark.batch_seq, default=None)
+def _oldest(marks: list[Mark]) -> Mark:
+    return min(marks, key=lambda mark: mark.batch_seq)
 
 
 def _keys(frame: pl.DataFrame) -> list[Key]:

@@ -1,8 +1,8 @@
-"""The imperative shell around a poll: decode the next batch while the store takes the last, tick beside them.
+"""The imperative shell around a poll: decode the next batches while the store takes the last, tick beside them.
 
 Order, for nothing to be lost: spans are in the store before their records are acknowledged; trace and session rows are
-written before the log is committed. Decoding, each insert and rolling up have a thread, so the event loop, which
-answers exporters, waits for none of them.
+written before the log is committed. Decoding has a process, each insert and rolling up a thread, so the event loop,
+which answers exporters, waits for none of them.
 """
 
 from __future__ import annotations
@@ -13,24 +13,26 @@ import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from pathlib import Path
+from typing import ParamSpec, TypeAlias, TypeVar
 
+import polars as pl
 import structlog
 
-from processor.clock import monotonic_s, now_ns
-from processor.decode.otlp import Decoder
+from processor.clock import monotonic_s
 from processor.decode.verdicts import Admission
 from processor.errors import OtelSessionsError, Permanent, Retryable
 from processor.log.base import Log, Record
 from processor.store.base import Store
 from processor.telemetry.metrics import Metrics
-from processor.worker.batch import Batch, make_batch
+from processor.worker.batch import WrittenBatch
+from processor.worker.decoding import Decoding
 from processor.worker.rollups import RollupConfig, Rollups
 
 _log = structlog.get_logger(__name__)
 _EXPORTER = "clickhouse"
 _RETRY_S = 1.0  # between two ticks when the first failed
-_THREADS = ("decode", "insert wide", "insert narrow", "rollup")
+_THREADS = ("insert wide", "insert narrow", "rollup")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,19 +54,39 @@ class WorkerConfig:
             "max": 5.0,
         },
     )
+    decode_processes: int = field(
+        default=1,
+        metadata={
+            "help": "Processes that decode, one batch each at a time; 0 decodes in a thread of the main process.",
+            "min": 0,
+            "max": 64,
+        },
+    )
     admission: Admission = field(default_factory=Admission, metadata={"help": "Which spans are accepted."})
     rollups: RollupConfig = field(default_factory=RollupConfig, metadata={"help": "How rollups keep up."})
 
 
-class Worker:
-    """Takes records from `log`, writes them to `store`."""
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """Some records of a poll, and what became of them."""
 
-    def __init__(self, config: WorkerConfig, log: Log, store: Store, metrics: Metrics) -> None:
+    records: Sequence[Record]
+    batch_seq: int
+    batch: WrittenBatch
+
+
+_DecodeQueue: TypeAlias = "asyncio.Queue[asyncio.Task[list[_Decoded]] | None]"
+
+
+class Worker:
+    """Takes records from `log`, writes them to `store`. Rows on their way lie in `scratch`, a directory of its own."""
+
+    def __init__(self, config: WorkerConfig, log: Log, store: Store, metrics: Metrics, scratch: Path) -> None:
         self._config = config
         self._log = log
         self._store = store
         self._metrics = metrics
-        self._decoder = Decoder(config.admission)
+        self._decoding = Decoding(config.decode_processes, config.admission, scratch)
         self._rollups = Rollups(store, config.rollups, metrics)
         self._threads = {name: ThreadPoolExecutor(1, name) for name in _THREADS}
         self._batch_seq = 0
@@ -86,9 +108,11 @@ class Worker:
         """Resume from the store, then begin to poll and to tick."""
         if self._tasks:
             return
+        decoding = asyncio.create_task(self._decoding.start())
         self._batch_seq = await self._run("rollup", self._rollups.resume, monotonic_s())
+        await decoding
         self._metrics.rollup_lag_s.set_function(lambda: self._rollups.lag_s(monotonic_s()))
-        self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._tick())]
+        self._tasks = [asyncio.create_task(self._ingest()), asyncio.create_task(self._tick())]
 
     async def crashed(self) -> BaseException:
         """Wait until a loop has ended by an error; the process must be restarted."""
@@ -103,8 +127,8 @@ class Worker:
         await self._log.close()
         self._draining = True  # what is accepted is stored also if ticks fail; the next start rolls it up
         self._ticked.set()
-        poll, tick = self._tasks
-        await poll
+        ingest, tick = self._tasks
+        await ingest
         self._stopping.set()
         self._tick_now.set()
         await tick
@@ -113,6 +137,7 @@ class Worker:
         except OtelSessionsError as error:
             _log.warning("rollups_left_for_next_start", error=str(error))
         self._tasks = []
+        self._decoding.stop()
         for threads in self._threads.values():
             threads.shutdown()
 
@@ -125,16 +150,26 @@ class Worker:
             await self._run("rollup", self._rollups.tick, monotonic_s(), True)
         await self._log.commit()
 
-    async def _poll(self) -> None:
-        storing: asyncio.Task[None] | None = None
+    async def _ingest(self) -> None:
+        """Poll and write side by side; if one fails, both end."""
+        decoding: _DecodeQueue = asyncio.Queue(self._decoding.concurrency)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._poll(decoding))
+            tasks.create_task(self._write(decoding))
+
+    async def _poll(self, decoding: _DecodeQueue) -> None:
         while records := await self._log.poll(self._config.poll_bytes_max, self._config.poll_linger_s):
             await self._room()
-            for batch in await self._decode(records):
-                if storing:
-                    await storing
-                storing = asyncio.create_task(self._store_batch(batch))
-        if storing:
-            await storing
+            # Numbers in the order of writing, also where a poll has to be decoded record by record.
+            batch_seq = self._batch_seq + 1
+            self._batch_seq += 1 + len(records)
+            await decoding.put(asyncio.create_task(self._decode(records, batch_seq)))
+        await decoding.put(None)
+
+    async def _write(self, decoding: _DecodeQueue) -> None:
+        while decoded := await decoding.get():
+            for batch in await decoded:
+                await self._store_batch(batch)
 
     async def _room(self) -> None:
         """Wait while too many stored spans wait for a tick: memory is bounded, and the log pushes back."""
@@ -143,56 +178,61 @@ class Worker:
             self._tick_now.set()
             await self._ticked.wait()
 
-    async def _decode(self, records: Sequence[Record]) -> Sequence[Batch]:
+    async def _decode(self, records: Sequence[Record], batch_seq: int) -> list[_Decoded]:
         """The records as batches: one, unless a record trips us over: it is refused, the rest is not."""
-        with self._metrics.batch_seconds.labels("decode").time():
-            try:
-                return [await self._run("decode", make_batch, self._decoder, records, now_ns())]
-            except Exception:
-                if len(records) > 1:
-                    return [batch for record in records for batch in await self._decode([record])]
-                _log.exception("record_not_understood", bytes=len(records[0].value))
-                self._log.acknowledge(records, [Permanent("the request can't be processed; see the server's log")])
-                return []
+        try:
+            with self._metrics.batch_seconds.labels("decode").time():
+                return [_Decoded(records, batch_seq, await self._decoding.batch(records, batch_seq))]
+        except Exception:
+            if len(records) > 1:
+                pieces = [await self._decode([record], batch_seq + 1 + i) for i, record in enumerate(records)]
+                return [decoded for piece in pieces for decoded in piece]
+            _log.exception("record_not_understood", bytes=len(records[0].value))
+            self._log.acknowledge(records, [Permanent("the request can't be processed; see the server's log")])
+            return []
 
     async def _run(self, thread: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         work = functools.partial(call, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads[thread], work)
 
-    async def _store_batch(self, batch: Batch) -> None:
+    async def _store_batch(self, decoded: _Decoded) -> None:
         """Write one batch and answer its records; if it fails, retryably: the exporters keep the spans."""
+        batch = decoded.batch
         for reason, count in batch.rejected.items():
             self._metrics.rejected_spans.labels(reason).inc(count)
         try:
-            if batch.wide.num_rows:
-                self._batch_seq += 1
-                with self._metrics.batch_seconds.labels("insert").time():
-                    await self._insert(batch, self._batch_seq)
-                self._rollups.add(batch.narrow, self._batch_seq, monotonic_s())
+            narrow = await self._run("insert narrow", batch.read_narrow)
+            await self._insert(batch, narrow, decoded.batch_seq)
         except Exception as error:
             self._store_failed = True
-            self._metrics.send_failed_spans.labels(_EXPORTER).inc(batch.wide.num_rows)
-            _log.error("store_refused_batch", spans=batch.wide.num_rows, error=str(error), exc_info=_unexpected(error))
-            self._rollups.doubt(batch.narrow, self._batch_seq, monotonic_s())
-            refusals = [Retryable("the store did not take the spans; retry") for _ in batch.records]
-            self._log.acknowledge(batch.records, refusals)
+            self._metrics.send_failed_spans.labels(_EXPORTER).inc(batch.spans)
+            _log.error("store_refused_batch", spans=batch.spans, error=str(error), exc_info=_unexpected(error))
+            refusals = [Retryable("the store did not take the spans; retry") for _ in decoded.records]
+            self._log.acknowledge(decoded.records, refusals)
             return
+        finally:
+            batch.remove()
         self._store_failed = False
-        self._metrics.sent_spans.labels(_EXPORTER).inc(batch.wide.num_rows)
-        self._metrics.stored_rows.labels("otel_traces").inc(batch.wide.num_rows)
-        self._metrics.stored_rows.labels("session_spans").inc(len(batch.narrow))
-        self._log.acknowledge(batch.records, batch.outcomes)
+        self._metrics.sent_spans.labels(_EXPORTER).inc(batch.spans)
+        self._metrics.stored_rows.labels("otel_traces").inc(batch.spans)
+        self._metrics.stored_rows.labels("session_spans").inc(batch.session_spans)
+        self._log.acknowledge(decoded.records, batch.outcomes)
 
-    async def _insert(self, batch: Batch, batch_seq: int) -> None:
-        """Both tables at once. Errors: those of the store, after both have ended."""
-        results = await asyncio.gather(
-            self._run("insert wide", self._store.insert_otel_traces, batch.wide),
-            self._run("insert narrow", self._store.insert_session_spans, batch.narrow, batch_seq),
-            return_exceptions=True,
-        )
-        for result in results:
-            if result is not None:
-                raise result
+    async def _insert(self, batch: WrittenBatch, narrow: pl.DataFrame, batch_seq: int) -> None:
+        """Both tables at once, then the rollups' turn. Errors: those of the store, after both have ended."""
+        inserts = []
+        if batch.spans:
+            inserts.append(self._run("insert wide", self._store.insert_otel_traces, batch.wide))
+        if batch.session_spans:
+            inserts.append(self._run("insert narrow", self._store.insert_session_spans, batch.narrow))
+        with self._metrics.batch_seconds.labels("insert").time():
+            results = await asyncio.gather(*inserts, return_exceptions=True)
+        for error in results:
+            if error is not None:
+                self._rollups.doubt(narrow, batch_seq, monotonic_s())
+                raise error
+        if batch.spans:
+            self._rollups.add(narrow, batch_seq, monotonic_s())
 
     async def _tick(self) -> None:
         config = self._config.rollups

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import polars as pl
-import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -13,22 +10,15 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from processor.decode.otlp import Decoder
 from processor.decode.verdicts import Admission
 from processor.log.base import Record
-from processor.store.clickhouse import ClickHouseStore, StoreConfig, open_store
+from processor.store.clickhouse import ClickHouseStore
 from processor.telemetry.metrics import Metrics
 from processor.worker import RollupConfig
 from processor.worker.batch import Batch, make_batch
 from processor.worker.rollups import Rollups
+from tests.storing import insert_narrow
 from tests.strategies import NOW_NS
 
 DECODER = Decoder(Admission())
-
-
-@pytest.fixture
-def store(store_config: StoreConfig) -> Iterator[ClickHouseStore]:
-    """The tables of this module's database."""
-    opened = open_store(store_config)
-    yield opened
-    opened.close()
 
 
 def batch_of(tenant: str, trace: int, session: str, *, pending: bool = False) -> Batch:
@@ -54,10 +44,10 @@ def settle(rollups: Rollups) -> None:
         rollups.tick(1_000.0, force=True)
 
 
-def sessions_of(store: ClickHouseStore, tenant: str, *sessions: str) -> int:
-    """How many of the sessions have a trace row."""
+def sessions_of(store: ClickHouseStore, tenant: str, *sessions: str) -> dict[str, int]:
+    """Traces by session, of those sessions that have a trace row."""
     keys = pl.DataFrame({"tenant": [tenant] * len(sessions), "session_id": list(sessions)})
-    return store.read_session_traces(keys)["session_id"].n_unique()
+    return dict(store.read_session_rollups(keys).select("session_id", "trace_count").iter_rows())
 
 
 def test_a_batch_number_is_never_given_out_twice(store: ClickHouseStore) -> None:
@@ -68,14 +58,14 @@ def test_a_batch_number_is_never_given_out_twice(store: ClickHouseStore) -> None
     rollups, number = start(store)
     for batch in (batch_of("once", 1, "first"), batch_of("once", 2, "none", pending=True)):
         number += 1
-        store.insert_session_spans(batch.narrow, number)
+        insert_narrow(store, batch, number)
         rollups.add(batch.narrow, number, 0.0)
     settle(rollups)
     _, number = start(store)
-    store.insert_session_spans(batch_of("once", 3, "second").narrow, number + 1)
+    insert_narrow(store, batch_of("once", 3, "second"), number + 1)
     rollups, _ = start(store)  # the process between died before its first tick
     settle(rollups)
-    assert sessions_of(store, "once", "first", "second", "none") == 2
+    assert sessions_of(store, "once", "first", "second", "none") == {"first": 1, "second": 1}
 
 
 def test_a_session_that_waited_is_rolled_up_by_the_next_process(store: ClickHouseStore) -> None:
@@ -84,7 +74,7 @@ def test_a_session_that_waited_is_rolled_up_by_the_next_process(store: ClickHous
     sizes = [(("waits", "large"), 50_000)]
     rollups._sessions.note_sizes(sizes)  # a session so large that a tick leaves it for later
     batch = batch_of("waits", 1, "large")
-    store.insert_session_spans(batch.narrow, number + 1)
+    insert_narrow(store, batch, number + 1)
     rollups.add(batch.narrow, number + 1, 0.0)
     rollups.tick(1.0)
     assert not rollups.is_current
@@ -100,12 +90,11 @@ def test_a_trace_whose_write_failed_is_read_back(store: ClickHouseStore) -> None
     first, second = batch_of("doubt", 1, "one"), batch_of("doubt", 1, "two")
     for batch in (first, second):
         number += 1
-        store.insert_session_spans(batch.narrow, number)
+        insert_narrow(store, batch, number)
         if batch is first:
             rollups.add(batch.narrow, number, 0.0)
             settle(rollups)
     rollups.doubt(second.narrow, number, 0.0)
     settle(rollups)
     keys = pl.DataFrame({"tenant": ["doubt"] * 2, "session_id": ["one", "two"]})
-    newest = store.read_session_traces(keys).sort("version").unique("session_id", keep="last")
-    assert set(newest["version"]) == {2}
+    assert store.read_session_rollups(keys)["version"].to_list() == [2, 2]

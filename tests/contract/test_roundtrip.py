@@ -11,7 +11,7 @@ import base64
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -27,8 +27,9 @@ from processor.decode.otlp import Decoder
 from processor.decode.verdicts import Admission
 from processor.log.base import Record
 from processor.model import Receipt
-from processor.store.clickhouse import ClickHouseStore, StoreConfig, connect, open_store
+from processor.store.clickhouse import ClickHouseStore, StoreConfig
 from processor.worker.batch import make_batch
+from tests.storing import insert_wide
 from tests.strategies import DAY_NS, NOW_NS, any_value
 
 DECODER = Decoder(Admission())
@@ -41,22 +42,6 @@ STATUS_CODES = ("Unset", "Ok", "Error")
 Row = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def store(store_config: StoreConfig) -> Iterator[ClickHouseStore]:
-    """The tables of this module's database."""
-    opened = open_store(store_config)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def client(store_config: StoreConfig) -> Iterator[Any]:
-    """What a person would query with."""
-    opened = connect(store_config)
-    yield opened
-    opened.close()
-
-
 def stored(
     store: ClickHouseStore, client: Any, config: StoreConfig, request: ExportTraceServiceRequest
 ) -> dict[str, Row]:
@@ -65,7 +50,7 @@ def stored(
     batch = make_batch(DECODER, [Record(tenant, request.SerializeToString())], NOW_NS)
     spans = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
     assert batch.outcomes == [Receipt(accepted_spans=spans)]
-    store.insert_otel_traces(batch.wide)
+    insert_wide(store, batch)
     result = client.query(
         f"""SELECT * REPLACE (
             toUnixTimestamp64Nano(Timestamp) AS Timestamp,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 COMMAND = str(Path(sys.executable).parent / "otel-sessions")
 TIMEOUT_S = 120
@@ -67,10 +68,16 @@ class Running:
         response = httpx.post(f"{self.url('http')}/v1/traces", json=body, timeout=TIMEOUT_S)
         assert response.status_code == 200, response.text
 
+    def children(self) -> list[psutil.Process]:
+        """The processes that it has started."""
+        return psutil.Process(self._process.pid).children(recursive=True)
+
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, list[dict[str, Any]]]:
-        """Send a signal and wait; gives the exit code and what was logged since the start."""
+        """Send a signal and wait; gives the exit code and what was logged since the start, nothing after SIGKILL."""
         self._process.send_signal(number)
         _, rest = self._process.communicate(timeout=TIMEOUT_S)
+        if number == signal.SIGKILL:
+            rest = ""  # of its own it can say nothing; Python's resource tracker says that it tidied up
         return self._process.returncode, [json.loads(line) for line in rest.splitlines()]
 
     def __enter__(self) -> Running:

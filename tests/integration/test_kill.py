@@ -24,6 +24,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import httpx
+import psutil
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -310,7 +311,10 @@ def test_killed_between_the_answer_and_the_tick_it_shows_the_session_after_the_r
             }
         )
         assert get_session(running, "left behind") is None
+        children = running.children()
+        assert children, "it decodes in a process of its own"
         assert running.stop(signal.SIGKILL)[0] == -signal.SIGKILL
+        assert not psutil.wait_procs(children, TIMEOUT_S)[1], "a child outlived its parent"
     with Running(tmp_path) as running:
         while (session := get_session(running, "left behind")) is None:
             time.sleep(RETRY_S)

@@ -8,22 +8,21 @@ reading back happen within a dozen spans.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from processor.decode.otlp import Decoder
 from processor.decode.verdicts import Admission
 from processor.log.base import Record
-from processor.store.clickhouse import ClickHouseStore, StoreConfig, connect, open_store
+from processor.store.clickhouse import ClickHouseStore, StoreConfig
 from processor.telemetry.metrics import Metrics
 from processor.worker import RollupConfig
 from processor.worker.batch import make_batch
 from processor.worker.rollups import Rollups
 from tests.oracle import expected
+from tests.storing import insert_narrow, insert_wide
 from tests.strategies import NOW_NS, Action, Deliver, SentSpan, deliveries, requests_of, span_sets
 
 SMALL = RollupConfig(recent_spans_max=4, seen_filter_bytes=1024, read_back_traces_max=2, read_back_rows_max=3)
@@ -48,8 +47,8 @@ class Pipeline:
         """One request, stored."""
         batch = make_batch(DECODER, [Record(tenant, payload)], NOW_NS)
         self._batch_seq += 1
-        self._store.insert_otel_traces(batch.wide)
-        self._store.insert_session_spans(batch.narrow, self._batch_seq)
+        insert_wide(self._store, batch)
+        insert_narrow(self._store, batch, self._batch_seq)
         self._rollups.add(batch.narrow, self._batch_seq, self._now_s)
 
     def tick(self, force: bool = False) -> None:
@@ -61,22 +60,6 @@ class Pipeline:
         """Ticks until everything is rolled up."""
         while not self._rollups.is_current:
             self.tick(force=True)
-
-
-@pytest.fixture(scope="module")
-def store(store_config: StoreConfig) -> Iterator[ClickHouseStore]:
-    """The tables of this module's database."""
-    opened = open_store(store_config)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def client(store_config: StoreConfig) -> Iterator[Any]:
-    """What a person would query with."""
-    opened = connect(store_config)
-    yield opened
-    opened.close()
 
 
 def stored(client: Any, config: StoreConfig, table: str, prefix: str, key: list[str]) -> dict[tuple[Any, ...], Any]:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from processor.conventions.normalize import normalize
 from processor.decode.otlp import Decoder
 from processor.decode.verdicts import Admission
-from processor.model import SESSION_ROLLUPS, SESSION_TRACES, TRACE_SESSIONS
-from processor.rollup.sessions import session_rows
+from processor.model import SESSION_TRACES, TRACE_SESSIONS
 from processor.rollup.traces import trace_rows
 from tests.oracle import expected, narrow_rows
 from tests.strategies import NOW_NS, SentSpan, requests_of, span_sets
@@ -44,21 +43,18 @@ def test_narrow_rows_are_the_oracles(spans: list[SentSpan]) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(span_sets(), st.randoms(use_true_random=False))
-def test_rollups_are_the_oracles_in_any_order(spans: list[SentSpan], random: Any) -> None:
-    """Trace rows and session rows depend on the set of spans alone: not on order, not on duplicates."""
+def test_trace_rows_are_the_oracles_in_any_order(spans: list[SentSpan], random: Any) -> None:
+    """Trace rows depend on the set of spans alone: not on order, not on duplicates."""
     rows = product_rows(spans)
     shuffled = [*range(len(rows)), *(random.randrange(len(rows)) for _ in range(len(rows) // 2))]
     random.shuffle(shuffled)
     traces = trace_rows(rows[shuffled])
-    sessions = session_rows(traces.session_traces)
     truth = expected(requests_of(spans), NOW_NS)
     live = traces.session_traces.filter(pl.col("span_count") > 0)
     assert by_key(live, "tenant", "session_id", "trace_id") == truth.session_traces
     assert by_key(traces.trace_sessions, "tenant", "trace_id") == truth.trace_sessions
-    assert by_key(sessions.filter(pl.col("trace_count") > 0), "tenant", "session_id") == truth.session_rollups
     assert traces.session_traces.schema == SESSION_TRACES
     assert traces.trace_sessions.schema == TRACE_SESSIONS
-    assert sessions.schema == SESSION_ROLLUPS
 
 
 @settings(max_examples=100, deadline=None)

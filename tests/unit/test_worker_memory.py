@@ -5,7 +5,6 @@ from __future__ import annotations
 import polars as pl
 
 from processor.model import SESSION_SPANS
-from processor.rollup.shaping import filled
 from processor.worker.dirty import DirtySessions, Key, Mark
 from processor.worker.recent import RecentSpans
 from processor.worker.seen import SeenKeys
@@ -14,8 +13,11 @@ from processor.worker.seen import SeenKeys
 def spans(*keys: tuple[str, str]) -> pl.DataFrame:
     """Narrow rows that have a trace and a span id, and nothing else."""
     rows = pl.DataFrame(keys, schema=["trace_id", "span_id"], orient="row").with_columns(tenant=pl.lit("t"))
-    missing = (pl.lit(None).alias(name) for name in SESSION_SPANS.names() if name not in rows.columns)
-    return filled(rows.with_columns(*missing), SESSION_SPANS)
+    nothing = {name: "" if dtype == pl.String else 0 for name, dtype in SESSION_SPANS.items()}
+    missing = (pl.lit(value, SESSION_SPANS[name]).alias(name) for name, value in nothing.items())
+    return rows.with_columns(column for column in missing if column.meta.output_name() not in rows.columns).select(
+        SESSION_SPANS.names()
+    )
 
 
 def traces(*ids: str) -> pl.DataFrame:

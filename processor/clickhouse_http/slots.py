@@ -1,0 +1,40 @@
+"""A bounded number of queries at a time, and a bounded number that wait: the rest is refused at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from processor.clickhouse_http.errors import TOO_MANY_SIMULTANEOUS_QUERIES, QueryError
+
+
+class Slots:
+    """Belongs to one event loop."""
+
+    def __init__(self, running_max: int, waiting_max: int) -> None:
+        self._free = asyncio.Semaphore(running_max)
+        self._running_max = running_max
+        self._waiting_max = waiting_max
+        self._waiting = 0
+
+    @contextlib.asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """A slot for the length of the block.
+
+        Errors: `QueryError` 202 when too many wait already.
+        """
+        if self._free.locked() and self._waiting >= self._waiting_max:
+            raise QueryError(
+                TOO_MANY_SIMULTANEOUS_QUERIES,
+                f"Too many simultaneous queries. Maximum: {self._running_max}, waiting: {self._waiting}",
+            )
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._free.release()

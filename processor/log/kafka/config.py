@@ -1,0 +1,148 @@
+"""Configuration of the log on Kafka. Shape and names: the Collector's `kafkaexporter` and `kafkareceiver`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from processor.errors import ConfigError
+
+Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaTlsConfig:
+    """TLS to the brokers. An empty section verifies them against the system's certificates."""
+
+    ca_file: str = field(default="", metadata={"help": "PEM file of the certificates to trust; empty is the system's."})
+    cert_file: str = field(
+        default="", metadata={"help": "PEM file of our certificate, for brokers that ask for one; needs key_file."}
+    )
+    key_file: str = field(default="", metadata={"help": "PEM file of its key."})
+    insecure_skip_verify: bool = field(
+        default=False, metadata={"help": "Take any certificate of any broker. For experiments only."}
+    )
+
+    def __post_init__(self) -> None:
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ConfigError("cert_file and key_file go together; give both or neither")
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSaslConfig:
+    """A user name and a password."""
+
+    username: str = field(default="", metadata={"help": "User name."})
+    password: str = field(default="", metadata={"help": "Password; better ${env:NAME} than the file."})
+    mechanism: Mechanism = field(
+        default="SCRAM-SHA-512", metadata={"help": "How they are proven. PLAIN sends the password: use it with TLS."}
+    )
+
+    def __post_init__(self) -> None:
+        if not self.username or not self.password:
+            raise ConfigError("username and password are needed")
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaAuthConfig:
+    """How we say who we are."""
+
+    sasl: KafkaSaslConfig | None = field(default=None, metadata={"help": "SASL; null is none."})
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaClientConfig:
+    """How to reach the brokers, and the topic."""
+
+    brokers: tuple[str, ...] = field(
+        default=("localhost:9092",), metadata={"help": "host:port of some brokers; they name the others."}
+    )
+    topic: str = field(default="otlp_spans", metadata={"help": "Topic of the spans, encoding otlp_proto."})
+    client_id: str = field(default="otel-sessions", metadata={"help": "Name in the brokers' logs and quotas."})
+    tls: KafkaTlsConfig | None = field(default=None, metadata={"help": "TLS; null is plain TCP."})
+    auth: KafkaAuthConfig = field(default_factory=KafkaAuthConfig)
+    metadata_refresh_s: float = field(
+        default=30.0,
+        metadata={
+            "help": "Seconds after which brokers and partitions are looked up anew; so long may new partitions stay "
+            "empty.",
+            "min": 1,
+            "max": 3600,
+        },
+    )
+
+    def __post_init__(self) -> None:
+        if not self.brokers or not all(self.brokers):
+            raise ConfigError("brokers: name at least one, as host:port")
+        if not self.topic:
+            raise ConfigError("topic: must not be empty")
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaTopicConfig:
+    """How the topic is created when it is missing."""
+
+    create: bool = field(
+        default=True, metadata={"help": "Create the topic when it is missing; false leaves that to the operator."}
+    )
+    partitions: int = field(
+        default=12, metadata={"help": "Partitions of a topic created here; at most so many workers share it.", "min": 1}
+    )
+    replication_factor: int = field(
+        default=0, metadata={"help": "Replicas of a topic created here; 0 is the brokers' default.", "min": 0}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaProducerConfig:
+    """How records are sent. Always with acks=all and an idempotent producer."""
+
+    compression: Compression = field(
+        default="none", metadata={"help": "Compression of record batches. gzip is slow and holds up other requests."}
+    )
+    max_message_bytes: int = field(
+        default=1_000_000,
+        metadata={
+            "help": "Bytes of a record and of a batch before compression; larger requests are divided. The brokers' "
+            "message.max.bytes must be somewhat larger.",
+            "min": 10_000,
+            "max": 100_000_000,
+        },
+    )
+    linger_ms: int = field(
+        default=10,
+        metadata={"help": "Milliseconds a record may wait for others to share a batch.", "min": 0, "max": 1000},
+    )
+    in_flight_bytes_max: int = field(
+        default=64 * 1024 * 1024,
+        metadata={
+            "help": "Bytes of requests that may wait for the brokers; more is answered with a retryable status. A "
+            "single request is always taken when none waits. Stay below the brokers' socket.request.max.bytes.",
+            "min": 1024 * 1024,
+        },
+    )
+    timeout_s: float = field(
+        default=8.0,
+        metadata={
+            "help": "Seconds the brokers have to acknowledge a request; then its status is retryable. Exporters "
+            "give up after 10 s by default.",
+            "min": 0.1,
+            "max": 600,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaExporterConfig(KafkaClientConfig):
+    """Spans to Kafka, from where workers take them."""
+
+    partition_traces_by_id: bool = field(
+        default=True,
+        metadata={
+            "help": "Place the spans of a trace in one partition, one record a partition and request: workers read "
+            "back less. false writes requests as they came."
+        },
+    )
+    create_topic: KafkaTopicConfig = field(default_factory=KafkaTopicConfig)
+    producer: KafkaProducerConfig = field(default_factory=KafkaProducerConfig)

@@ -1,0 +1,49 @@
+"""What our records say about themselves, in record headers: the one place where names and values are defined.
+
+`otelcol.signal` is the Collector's. `otel-sessions.placement` says that the record's spans were chosen by their trace
+id: with how many partitions in mind, and for which of them. A reader that finds this true to its topic and to where the
+record lies knows that no other partition has spans of these traces from such a producer; repartitioning, copying to
+another topic or raising the partition count makes it false, and the reader falls back to looking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+Headers: TypeAlias = Sequence[tuple[str, bytes]]
+
+TENANT: Final = "otel-sessions.tenant"
+SIGNAL: Final = "otelcol.signal"
+PLACEMENT: Final = "otel-sessions.placement"
+
+TRACES: Final = b"traces"
+
+_FRAME_BYTES_MAX: Final = 64  # lengths, attributes, timestamp and offset of a record
+_HEADER_FRAME_BYTES_MAX: Final = 10  # two lengths
+
+
+@lru_cache(maxsize=1 << 14)  # tenants times partitions, reckoned generously
+def record_headers(tenant: str, partition: int | None, partitions: int) -> Headers:
+    """Headers of a record; `partition` is None where the spans were not placed by trace id."""
+    headers = [(TENANT, tenant.encode()), (SIGNAL, TRACES)]
+    if partition is not None:
+        headers.append((PLACEMENT, placement(partition, partitions)))
+    return headers
+
+
+def placement(partition: int, partitions: int) -> bytes:
+    """The value of `PLACEMENT`. Names the rule (`placement.partition_of`), so that another rule is another value."""
+    return b"crc32(trace_id) %% %d = %d" % (partitions, partition)
+
+
+def is_placed(headers: Iterable[tuple[str, bytes]], partition: int, partitions: int) -> bool:
+    """Whether a record in `partition` of a topic that has `partitions` of them was placed there by trace id."""
+    found = [value for name, value in headers if name == PLACEMENT]
+    return found == [placement(partition, partitions)]
+
+
+def framing_bytes(headers: Headers) -> int:
+    """The most bytes that a record takes beside its value."""
+    return _FRAME_BYTES_MAX + sum(len(name.encode()) + len(value) + _HEADER_FRAME_BYTES_MAX for name, value in headers)

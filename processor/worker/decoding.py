@@ -1,0 +1,126 @@
+"""Decoding beside the event loop: in processes of their own, or in a thread.
+
+Parsing protobuf and the decoder's Python hold the interpreter's lock. In this process they would take it from the
+receiver and from rollups (figures in ADR 0009); in another they cost one copy of the requests. What comes back are two
+files that the store reads itself, so no row passes through this process that it does not need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from processor.allocators import tune_allocators
+from processor.clock import now_ns
+from processor.decode.otlp import Decoder
+from processor.decode.verdicts import Admission
+from processor.log.base import Record
+from processor.worker.batch import WrittenBatch, make_batch, write_batch
+
+_log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_decoder: Decoder | None = None  # of this process, if it is one that decodes
+
+
+class Decoding:
+    """Turns records into batches, `processes` at once; 0 decodes in a thread of this process."""
+
+    def __init__(self, processes: int, admission: Admission, directory: Path) -> None:
+        self._processes = processes
+        self._admission = admission
+        self._directory = directory
+        self._decoder = Decoder(admission) if processes == 0 else None
+        self._executor: Executor | None = None
+
+    @property
+    def concurrency(self) -> int:
+        """How many batches are decoded at once."""
+        return max(self._processes, 1)
+
+    async def start(self) -> None:
+        """Start the processes and wait until one can decode. Safe to call twice."""
+        if self._executor is None:
+            await self._run(_is_ready)
+
+    async def batch(self, records: Sequence[Record], batch_seq: int) -> WrittenBatch:
+        """Decode, normalize and write the rows.
+
+        Errors: whatever a fault of ours raises, `BrokenProcessPool` when two processes died of these records, `OSError`
+        when the files can't be written.
+        """
+        work = (records, batch_seq, now_ns(), self._directory)
+        if self._decoder is not None:
+            return await self._run(_batch, self._decoder, *work)
+        try:
+            return await self._run(_batch_in_process, *work)
+        except BrokenProcessPool:
+            return await self._run(_batch_in_process, *work)  # it may have been killed from outside
+
+    async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        executor = self._executor = self._executor or self._new_executor()
+        work = functools.partial(call, *args, **kwargs)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(executor, work)
+        except BrokenProcessPool:
+            if self._executor is executor:  # and not replaced by another batch that met the same end
+                _log.error("decoder_died")
+                self._executor = None
+            raise
+
+    def stop(self) -> None:
+        """End the processes. Safe to call twice, and without `start`."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown()
+
+    def _new_executor(self) -> Executor:
+        if self._processes == 0:
+            return ThreadPoolExecutor(1, "decode")
+        # Not forked: a copy of a process with threads and an open chDB inherits locks that nobody will release.
+        spawn = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._processes, spawn, _begin_process, (self._admission,))
+
+
+def _batch(decoder: Decoder, records: Sequence[Record], batch_seq: int, now_ns: int, directory: Path) -> WrittenBatch:
+    return write_batch(make_batch(decoder, records, now_ns), directory, batch_seq)
+
+
+def _batch_in_process(records: Sequence[Record], batch_seq: int, now_ns: int, directory: Path) -> WrittenBatch:
+    assert _decoder is not None
+    return _batch(_decoder, records, batch_seq, now_ns, directory)
+
+
+def _is_ready() -> bool:
+    return True
+
+
+def _begin_process(admission: Admission) -> None:
+    global _decoder  # noqa: PLW0603 (a pool's process has no other place for what it keeps between calls)
+    tune_allocators()
+    os.nice(5)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the parent gets them too, and ends this process when it has drained
+    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+    _decoder = Decoder(admission)
+
+
+def _end_with_parent() -> None:
+    """A killed parent closes no queue: without this, the process would wait for work forever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

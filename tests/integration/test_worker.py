@@ -1,0 +1,175 @@
+"""The worker in this process, when what it stands on fails: its decoder dies, the store refuses a tick.
+
+Failures are real: a killed process, a database without its tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from processor.clock import now_ns
+from processor.log.memory import MemoryLog, MemoryLogConfig
+from processor.model import Receipt
+from processor.store.clickhouse import ClickHouseStore, StoreConfig
+from processor.telemetry.metrics import Metrics
+from processor.worker import RollupConfig, Worker, WorkerConfig
+
+DEADLINE_S = 60
+
+
+def request(tenant: str, traces: int) -> bytes:
+    """A request of so many traces, one span each, all of session `s`."""
+    message = ExportTraceServiceRequest()
+    spans = message.resource_spans.add().scope_spans.add().spans
+    for number in range(traces):
+        span = Span(trace_id=os.urandom(16), span_id=os.urandom(8), name=f"{tenant} {number}")
+        span.start_time_unix_nano = span.end_time_unix_nano = now_ns()
+        span.attributes.append(KeyValue(key="session.id", value=AnyValue(string_value="s")))
+        spans.append(span)
+    return message.SerializeToString()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    store: ClickHouseStore, scratch: Path, config: WorkerConfig | None = None
+) -> AsyncIterator[tuple[Worker, MemoryLog]]:
+    """A worker that polls and ticks; stopped in order at the end."""
+    log = MemoryLog(MemoryLogConfig())
+    worker = Worker(config or WorkerConfig(), log, store, Metrics(), scratch)
+    await worker.start()
+    try:
+        yield worker, log
+    finally:
+        async with asyncio.timeout(DEADLINE_S):
+            await worker.stop()
+
+
+def traces_in(client: Any, config: StoreConfig, tenant: str) -> int:
+    """Traces in the row of the tenant's session; 0 without a row."""
+    rows = client.query(
+        f"SELECT sum(trace_count) FROM {config.database}.sessions WHERE tenant = %(tenant)s", {"tenant": tenant}
+    ).result_rows
+    return int(rows[0][0])
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for a condition."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not holds():  # noqa: ASYNC110 (nobody tells)
+            await asyncio.sleep(0.02)
+
+
+def decoders() -> list[psutil.Process]:
+    """The processes that this one has started and that decode."""
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_a_killed_decoder_loses_nothing(
+    store: ClickHouseStore, client: Any, store_config: StoreConfig, tmp_path: Path
+) -> None:
+    """Killed between two requests, and while it has some: another one is started, and the exporter is told OK."""
+
+    async def scenario() -> None:
+        async with running(store, tmp_path) as (worker, log):
+            for _ in range(3):
+                (decoder,) = decoders()
+                sent = [asyncio.create_task(log.append("killed", request("killed", 40))) for _ in range(50)]
+                await asyncio.sleep(0)  # they are in the log now
+                os.kill(decoder.pid, signal.SIGKILL)
+                assert await asyncio.gather(*sent) == [Receipt(accepted_spans=40)] * 50
+            await worker.settle()
+
+    asyncio.run(scenario())
+    assert traces_in(client, store_config, "killed") == 3 * 50 * 40
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_process_is_left_by_a_stop(store: ClickHouseStore, tmp_path: Path) -> None:
+    """The decoder ends with its worker."""
+
+    async def scenario() -> list[psutil.Process]:
+        async with running(store, tmp_path):
+            return decoders()
+
+    left = asyncio.run(scenario())
+    assert left
+    assert not any(decoder.is_running() for decoder in left)
+
+
+def test_decoding_in_a_thread_gives_the_same_rows(
+    store: ClickHouseStore, client: Any, store_config: StoreConfig, tmp_path: Path
+) -> None:
+    """`decode_processes: 0`."""
+
+    async def scenario() -> None:
+        async with running(store, tmp_path, WorkerConfig(decode_processes=0)) as (worker, log):
+            assert decoders() == []
+            assert await log.append("thread", request("thread", 7)) == Receipt(accepted_spans=7)
+            await worker.settle()
+
+    asyncio.run(scenario())
+    assert traces_in(client, store_config, "thread") == 7
+
+
+@pytest.fixture
+def refused_table(client: Any, store_config: StoreConfig) -> Any:
+    """Takes the table of session rows away, and puts it back."""
+    table = f"{store_config.database}.session_rollups"
+
+    class Refused:
+        def begin(self) -> None:
+            client.command(f"RENAME TABLE {table} TO {table}_away")
+
+        def end(self) -> None:
+            client.command(f"RENAME TABLE {table}_away TO {table}")
+
+    return Refused()
+
+
+def test_a_tick_that_failed_is_made_up_for(
+    store: ClickHouseStore, client: Any, store_config: StoreConfig, refused_table: Any, tmp_path: Path
+) -> None:
+    """Spans are taken meanwhile, health says what is wrong, and when the store is back every row comes by itself."""
+
+    async def scenario() -> None:
+        async with running(store, tmp_path) as (worker, log):
+            refused_table.begin()
+            assert await log.append("tick", request("tick", 3)) == Receipt(accepted_spans=3)
+            await until(lambda: not worker.healthy)
+            refused_table.end()
+            await until(lambda: worker.healthy and traces_in(client, store_config, "tick") == 3)
+
+    asyncio.run(scenario())
+
+
+def test_it_stops_also_while_ingest_waits_for_ticks_that_fail(
+    store: ClickHouseStore, client: Any, store_config: StoreConfig, refused_table: Any, tmp_path: Path
+) -> None:
+    """What was accepted is stored; the next worker rolls it up."""
+    one_request_a_poll = 64 * 1024
+    config = WorkerConfig(poll_bytes_max=one_request_a_poll, rollups=RollupConfig(waiting_spans_max=1_000))
+
+    async def scenario() -> None:
+        async with running(store, tmp_path, config) as (worker, log):
+            refused_table.begin()
+            sent = [asyncio.create_task(log.append("stop", request("stop", 1_000))) for _ in range(4)]
+            await until(lambda: not worker.healthy)
+        assert [await one for one in sent] == [Receipt(accepted_spans=1_000)] * 4
+        refused_table.end()
+        async with running(store, tmp_path) as (worker, _):
+            await worker.settle()
+
+    asyncio.run(scenario())
+    assert traces_in(client, store_config, "stop") == 4_000
