@@ -25,7 +25,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -46,7 +46,6 @@ from benchmarks.sender import Sender
 from deploy.kafka.broker import Broker
 from deploy.kafka.failure import BrokerError
 from processor.allocators import tune_allocators
-from processor.log.base import Log
 from processor.log.kafka.config import KafkaExporterConfig, KafkaProducerConfig, KafkaTopicConfig
 from processor.log.kafka.producer import KafkaProducerLog
 from processor.receiver.otlp_grpc import OtlpGrpcConfig, OtlpGrpcReceiver
@@ -290,7 +289,7 @@ async def _receive(pipe: Connection, config: KafkaExporterConfig) -> None:
     metrics = Metrics()
     log = KafkaProducerLog(config, metrics)
     await log.start()
-    receiver = OtlpGrpcReceiver(OtlpGrpcConfig(endpoint="127.0.0.1:0"), cast(Log, log), metrics)
+    receiver = OtlpGrpcReceiver(OtlpGrpcConfig(endpoint="127.0.0.1:0"), log, metrics)
     await receiver.start()
     pipe.send(receiver.port)
     told: Any = None

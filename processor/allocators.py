@@ -20,8 +20,8 @@ _M_ARENA_MAX: Final = -8
 _ENVIRONMENT: Final = {
     # Frames here are small; a second thread costs more in waiting than it saves.
     "POLARS_MAX_THREADS": "1",
-    "_RJEM_MALLOC_CONF": "oversize_threshold:0,narenas:1,dirty_decay_ms:20000,muzzy_decay_ms:20000",  # Polars
-    "JE_MALLOC_CONF": "oversize_threshold:0,narenas:2",  # chDB
+    "_RJEM_MALLOC_CONF": "oversize_threshold:0,narenas:1,dirty_decay_ms:2000,muzzy_decay_ms:0",  # Polars
+    "JE_MALLOC_CONF": "oversize_threshold:0,narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0",  # chDB
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 

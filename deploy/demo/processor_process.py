@@ -21,14 +21,22 @@ from failure import DemoError
 
 HOST = "127.0.0.1"
 COMMAND = Path(sys.executable).with_name("otel-sessions")
-DEFAULT_PORTS = {"grpc": 4317, "http": 4318, "sessions_api": 3000, "metrics": 8888, "health_check": 13133}
+DEFAULT_PORTS = {
+    "grpc": 4317,
+    "http": 4318,
+    "sessions_api": 3000,
+    "clickhouse_http": 8123,
+    "metrics": 8888,
+    "health_check": 13133,
+}
 STORE = Path("data/store")  # below the directory; where the embedded default keeps its tables
 
 _START_S_MAX = 60
 _STOP_S_MAX = 30
 _FREE_PORTS = """
 receivers: {otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}, http: {endpoint: "127.0.0.1:0"}}}}
-extensions: {health_check: {endpoint: "127.0.0.1:0"}, sessions_api: {endpoint: "127.0.0.1:0"}}
+extensions: {health_check: {endpoint: "127.0.0.1:0"}, sessions_api: {endpoint: "127.0.0.1:0"},
+  clickhouse_http: {endpoint: "127.0.0.1:0"}}
 service: {telemetry: {metrics: {address: "127.0.0.1:0"}, logs: {encoding: json}}}
 """
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from processor.cli import sessions
+from processor.cli import dlq, schema, sessions
 from processor.errors import OtelSessionsError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(schema.app, name="schema")
+app.add_typer(dlq.app, name="dlq")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from processor.api.config import ApiConfig
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.config.fields import nearest
 from processor.errors import ConfigError
+from processor.log.kafka.config import KafkaReceiverConfig
 from processor.log.memory import MemoryLogConfig
 from processor.receiver.otlp_grpc import OtlpGrpcConfig
 from processor.receiver.otlp_http import OtlpHttpConfig
@@ -50,6 +51,10 @@ class Receivers:
     """Where spans come from."""
 
     otlp: OtlpReceiverConfig | None = None
+    kafka: KafkaReceiverConfig | None = field(
+        default=None,
+        metadata={"help": "Spans from Kafka, for any number of workers; not there is none, empty is every default."},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,8 @@ class Config:
         _check_names(pipeline.receivers, self.receivers, "receivers", f"{path}.receivers")
         _check_names(pipeline.processors, self.processors, "processors", f"{path}.processors")
         _check_names(pipeline.exporters, self.exporters, "exporters", f"{path}.exporters")
+        if "kafka" in pipeline.receivers:
+            raise ConfigError(f"{path}.receivers: kafka can't be run in this version; `dlq` alone uses receivers.kafka")
         if self.service.extensions is not None:
             _check_names(
                 self.service.extensions, self.extensions, "extensions", "service.extensions", empty_is_fine=True

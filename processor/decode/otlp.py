@@ -101,7 +101,7 @@ class Decoder:
         return True
 
     def _parse(self, payloads: list[bytes]) -> pa.RecordBatch:
-        """One row a request. The parser holds the interpreter's lock: in small bites, other threads get their turn."""
+        """One row a request. In small bites: buffers stay in the cache, and beside a thread that decodes others run."""
         bites: list[list[bytes]] = [[]]
         size = 0
         for payload in payloads:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from processor.errors import OtelSessionsError, Overloaded, Retryable
@@ -32,7 +32,9 @@ class MemoryLogConfig:
 
 
 class MemoryLog:
-    """`Log` in the memory of this process; see `processor.log.base` for the contract."""
+    """`LogWriter` and `LogReader` in the memory of this process; see `processor.log.base` for the contract."""
+
+    redelivers = False
 
     def __init__(self, config: MemoryLogConfig) -> None:
         self._bytes_max = config.queue_bytes_max
@@ -71,6 +73,10 @@ class MemoryLog:
         self._arrived.set()
         # A client that gives up cancels its own wait only: the record stays queued and will be stored.
         return await asyncio.shield(future)
+
+    async def start(self, assigned: Callable[[], Awaitable[None]]) -> None:
+        """Everything is this reader's from the start."""
+        await assigned()
 
     async def poll(self, bytes_max: int, linger_s: float) -> Sequence[Record]:
         """Wait for a record, linger for more, hand out at most `bytes_max`."""
@@ -114,7 +120,7 @@ class MemoryLog:
                 future.set_exception(outcome)
                 future.exception()  # a client that went away leaves nobody to read it
 
-    async def commit(self) -> None:
+    async def commit(self, records: Sequence[Record]) -> None:
         """Nothing to do: what was acknowledged is in the store, and the store says what is not rolled up."""
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 
 from processor.errors import Overloaded
-from processor.log.base import Log
+from processor.log.base import LogWriter
 from processor.model import Receipt
 from processor.receiver.span_count import count_spans
 from processor.receiver.status import Failure, failure_of
@@ -32,7 +32,7 @@ class Signal(Enum):
 class Intake:
     """The way from a transport to the log, for one transport and tenant."""
 
-    def __init__(self, log: Log, metrics: Metrics, transport: str, tenant: str, requests_max: int) -> None:
+    def __init__(self, log: LogWriter, metrics: Metrics, transport: str, tenant: str, requests_max: int) -> None:
         self._log = log
         self._tenant = tenant
         self._requests_max = requests_max

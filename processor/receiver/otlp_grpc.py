@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from processor.endpoint import cannot_listen, parse_endpoint
 from processor.errors import ConfigError, Permanent
-from processor.log.base import Log
+from processor.log.base import LogWriter
 from processor.model import DEFAULT_TENANT, Receipt
 from processor.receiver.intake import Intake, Signal
 from processor.receiver.status import Failure
@@ -94,7 +94,7 @@ class OtlpGrpcConfig:
 class OtlpGrpcReceiver:
     """Listens between `start` and `stop`, which are safe in any order and twice."""
 
-    def __init__(self, config: OtlpGrpcConfig, log: Log, metrics: Metrics, tenant: str = DEFAULT_TENANT) -> None:
+    def __init__(self, config: OtlpGrpcConfig, log: LogWriter, metrics: Metrics, tenant: str = DEFAULT_TENANT) -> None:
         self._config = config
         self._intake = Intake(log, metrics, "grpc", tenant, config.max_concurrent_requests)
         self._server: grpc.aio.Server | None = None

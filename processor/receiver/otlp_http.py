@@ -15,7 +15,7 @@ from typing import Any
 
 from processor.asgi import AsgiServer
 from processor.errors import ConfigError, Retryable
-from processor.log.base import Log
+from processor.log.base import LogWriter
 from processor.model import DEFAULT_TENANT, Receipt
 from processor.receiver import http_wire
 from processor.receiver.cors import Cors
@@ -81,7 +81,7 @@ class OtlpHttpConfig:
 class OtlpHttpReceiver:
     """Listens between `start` and `stop`, which are safe in any order and twice."""
 
-    def __init__(self, config: OtlpHttpConfig, log: Log, metrics: Metrics, tenant: str = DEFAULT_TENANT) -> None:
+    def __init__(self, config: OtlpHttpConfig, log: LogWriter, metrics: Metrics, tenant: str = DEFAULT_TENANT) -> None:
         self._config = config
         self._cors = Cors(config.cors_allowed_origins, config.cors_allowed_headers, config.cors_max_age_s)
         self._intake = Intake(log, metrics, "http", tenant, config.max_concurrent_requests)

@@ -47,7 +47,7 @@ class Store(Protocol):
         """Every session that has a row, in blocks of `tenant, session_id`, duplicates allowed."""
 
     def trace_keys(self) -> Iterator[pl.DataFrame]:
-        """Every trace that has a stored span, in blocks of `tenant, trace_id`, duplicates allowed."""
+        """Every trace that has a row, in blocks of `tenant, trace_id`, duplicates allowed."""
 
     def traces_since(self, batch_seq: int) -> pl.DataFrame:
         """Traces with a span written by a batch after `batch_seq`. Shape: `tenant, trace_id`, distinct."""

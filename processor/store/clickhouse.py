@@ -21,6 +21,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from processor.errors import ConfigError, Permanent, Retryable
 from processor.model import SESSION_ROLLUPS, SESSION_SPANS
+from processor.store.ddl import Target
+from processor.store.differences import differences
+from processor.store.dsn import option_names, server_options, without_password
 from processor.store.migrations import migrate
 from processor.store.rollup_sql import session_rollups
 
@@ -44,6 +47,13 @@ _SESSION_SIZES: Final = pl.Schema(
     {"tenant": pl.String, "session_id": pl.String, "trace_count": pl.Int64, "version": pl.UInt64}
 )
 _SESSION: Final = {"max_query_size": 64 * 1024 * 1024}
+# What makes a row readable by the next statement, through whichever server of a cluster: ADR 0011.
+_CLUSTER_SESSION: Final = {
+    "distributed_foreground_insert": 1,
+    "insert_quorum": "auto",
+    "load_balancing": "in_order",
+    "prefer_localhost_replica": 0,
+}
 # Codes of https://clickhouse.com/docs errors that no retry mends: syntax, unknown names, types, authentication.
 _PERMANENT_CODES: Final = frozenset({16, 36, 44, 46, 47, 53, 60, 62, 81, 192, 193, 194, 497, 516})
 
@@ -57,39 +67,106 @@ class StoreConfig:
         metadata={"help": "chdb://PATH for the embedded store, or http(s)://user:password@host:port for a server."},
     )
     database: str = field(default="otel", metadata={"help": "Database of the tables; created when missing."})
+    cluster: str = field(
+        default="",
+        metadata={"help": "Cluster of servers to spread the tables over; '' is one server, without replicas."},
+    )
+    migrate: bool = field(
+        default=True,
+        metadata={"help": "Create missing tables at start; false only checks, see `otel-sessions schema`."},
+    )
+
+    @property
+    def target(self) -> Target:
+        """Whose tables. Errors: `ConfigError` for names that can't be, and for a cluster in this process."""
+        return Target(self.database, self.cluster, self.dsn.startswith(CHDB))
 
 
 def connect(config: StoreConfig) -> Any:
     """A client of the store. chDB allows many in one process, all of one path; calls on one client are serialized.
 
-    Errors: `ConfigError` for a path that can't be used, `Retryable` for a server that does not answer.
+    Errors: `ConfigError` for a path that can't be used and for a server that refuses, `Retryable` for one that does
+    not answer.
     """
-    dsn = config.dsn
-    options: dict[str, Any] = {}
-    if dsn.startswith(CHDB):
-        path = Path(dsn.removeprefix(CHDB)).absolute()
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(f"exporters.clickhouse.dsn: can't create {path}: {error.strerror}") from error
-        if not os.access(path, os.W_OK):
-            raise ConfigError(f"exporters.clickhouse.dsn: {path} is not writable; choose another directory")
-        dsn = f"{CHDB}{path}"
-        options = {"chdb_options": {"config-file": str(_ENGINE)}}
+    if config.target.embedded:
+        return _connect_embedded(config)
+    settings = _SESSION | (_CLUSTER_SESSION if config.cluster else {})
     try:
-        client = clickhouse_connect.get_client(dsn=dsn, settings=_SESSION, **options)
+        return clickhouse_connect.get_client(**server_options(config.dsn, config.database), settings=settings)
     except ClickHouseError as error:
-        if dsn.startswith(CHDB):
-            raise ConfigError(f"exporters.clickhouse.dsn: can't open {dsn}: {_first_line(error)}") from error
-        raise Retryable(f"ClickHouse at {_without_password(dsn)} does not answer: {_first_line(error)}") from error
-    return client
+        server = f"ClickHouse at {without_password(config.dsn)}"
+        if getattr(error, "code", None) in _PERMANENT_CODES:
+            raise ConfigError(f"exporters.clickhouse.dsn: {server} refuses: {_first_line(error)}") from error
+        raise Retryable(f"{server} does not answer: {_first_line(error)}") from error
+    except (TypeError, ValueError):
+        # Not from the error, which may quote a value.
+        names = ", ".join(option_names(config.dsn)) or "none"
+        raise ConfigError(
+            f"exporters.clickhouse.dsn: clickhouse-connect does not take its options as they are ({names})"
+        ) from None
+
+
+def _connect_embedded(config: StoreConfig) -> Any:
+    path = Path(config.dsn.removeprefix(CHDB)).absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"exporters.clickhouse.dsn: can't create {path}: {error.strerror}") from error
+    if not os.access(path, os.W_OK):
+        raise ConfigError(f"exporters.clickhouse.dsn: {path} is not writable; choose another directory")
+    engine = {"config-file": str(_ENGINE)}
+    try:
+        return clickhouse_connect.get_client(dsn=f"{CHDB}{path}", settings=_SESSION, chdb_options=engine)
+    except ClickHouseError as error:
+        raise ConfigError(f"exporters.clickhouse.dsn: can't open {CHDB}{path}: {_first_line(error)}") from error
 
 
 def open_store(config: StoreConfig) -> ClickHouseStore:
-    """Connect and bring the tables up to date."""
+    """Connect and bring the tables up to date, or only check them where the configuration says so.
+
+    Errors: those of `connect`, `migrate_schema` and `check_schema`; `ConfigError` for tables that were only checked and
+    are not what this version needs.
+    """
+    client = connect(config)  # held to the end: chDB shuts down with its last handle, and is slow to come back
+    try:
+        if config.migrate:
+            migrate_schema(config)
+        elif found := check_schema(config):
+            more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+            raise ConfigError(
+                f"exporters.clickhouse: the tables are not what this version needs ({found[0]}{more}), and migrate is "
+                "false; see 'otel-sessions schema check', and run 'otel-sessions schema migrate' as a user who may "
+                "create tables"
+            )
+        return ClickHouseStore(config)
+    finally:
+        client.close()
+
+
+def migrate_schema(config: StoreConfig) -> list[str]:
+    """Create what is missing, and say what was done.
+
+    Errors: those of `connect` and `migrate`; `Permanent` for what the server refuses, `Retryable` for one that is away.
+    """
     client = connect(config)
-    migrate(client, config.database, embedded=config.dsn.startswith(CHDB))
-    return ClickHouseStore(config)
+    try:
+        with _Translated():
+            return migrate(client, config.database, config.target.embedded, config.cluster)
+    finally:
+        client.close()
+
+
+def check_schema(config: StoreConfig) -> list[str]:
+    """How the tables differ from what this version needs, a sentence each. Changes nothing.
+
+    Errors: those of `connect`; `Permanent` for what the server refuses, `Retryable` for one that is away.
+    """
+    client = connect(config)
+    try:
+        with _Translated():
+            return differences(client, config.target)
+    finally:
+        client.close()
 
 
 class ClickHouseStore:
@@ -140,9 +217,8 @@ class ClickHouseStore:
         return self._pages("session_rollups", "session_id")
 
     def trace_keys(self) -> Iterator[pl.DataFrame]:
-        """Traces of `trace_sessions`, and those whose spans were stored but never rolled up."""
-        yield from self._pages("trace_sessions", "trace_id")
-        yield self.traces_since(self.checkpoint())
+        """Traces of `trace_sessions`."""
+        return self._pages("trace_sessions", "trace_id")
 
     def traces_since(self, batch_seq: int) -> pl.DataFrame:
         """Traces of batches after one."""
@@ -260,8 +336,3 @@ def _quoted(text: str) -> str:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n", 1)[0][:500]
-
-
-def _without_password(dsn: str) -> str:
-    scheme, _, rest = dsn.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -45,6 +45,21 @@ class Metrics:
         self.kafka_producers_replaced = self._counter(
             "otel_sessions_kafka_producers_replaced", "Producers thrown away because they were stuck or not answered"
         )
+        self.kafka_offset_lag = self._gauge(
+            "otelcol_kafka_receiver_offset_lag", "Records of an assigned partition not taken yet", "topic", "partition"
+        )
+        self.kafka_dead_lettered_records = self._counter(
+            "otel_sessions_kafka_dead_lettered_records", "Records that the dead-letter topic has acknowledged"
+        )
+        self.kafka_skipped_records = self._counter(
+            "otel_sessions_kafka_skipped_records", "Records of other signals, or without a value"
+        )
+        self.kafka_commits_refused = self._counter(
+            "otel_sessions_kafka_commits_refused", "Commits that failed; their records come again"
+        )
+        self.kafka_rebalances = self._counter(
+            "otel_sessions_kafka_rebalances", "Times that partitions were assigned to this worker"
+        )
         self.stored_rows = self._counter("otel_sessions_stored_rows", "Rows written, by table", "table")
         self.batch_seconds = self._histogram(
             "otel_sessions_batch_seconds", "Time of a step of the pipeline over one batch", "step"

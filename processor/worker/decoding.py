@@ -1,7 +1,7 @@
 """Decoding beside the event loop: in processes of their own, or in a thread.
 
 Parsing protobuf and the decoder's Python hold the interpreter's lock. In this process they would take it from the
-receiver and from rollups (figures in ADR 0009); in another they cost one copy of the requests. What comes back are two
+receiver and from rollups (figures in ADR 0010); in another they cost one copy of the requests. What comes back are two
 files that the store reads itself, so no row passes through this process that it does not need.
 """
 

@@ -27,6 +27,9 @@ _COUNT_INTERVAL_S: Final = 2.0
 _COUNT_PAUSE: Final = 50  # times as long as the count took
 
 
+_TRACES: Final = pl.Schema(dict.fromkeys(TRACE_KEY, pl.String))
+
+
 @dataclass(frozen=True, slots=True)
 class RollupConfig:
     """How often, and how much at once. None of it changes a total."""
@@ -35,7 +38,7 @@ class RollupConfig:
         default=0.5, metadata={"help": "Seconds between two ticks when there is little to do.", "min": 0.01, "max": 60}
     )
     time_share_max: float = field(
-        default=0.5,
+        default=0.7,
         metadata={
             "help": "Share of the time that ticks may take; under load they come less often.",
             "min": 0.05,
@@ -43,7 +46,7 @@ class RollupConfig:
         },
     )
     waiting_spans_max: int = field(
-        default=250_000,
+        default=200_000,
         metadata={
             "help": "Stored spans that may wait for a tick; beyond it nothing is taken from the queue: it fills "
             "up and pushes back.",
@@ -52,7 +55,7 @@ class RollupConfig:
         },
     )
     recent_spans_max: int = field(
-        default=500_000,
+        default=300_000,
         metadata={"help": "Spans kept in memory for rollups, about 350 bytes each.", "min": 1_000, "max": 100_000_000},
     )
     seen_filter_bytes: int = field(
@@ -63,7 +66,7 @@ class RollupConfig:
         default=5_000, metadata={"help": "Traces read back from the store in one tick.", "min": 1, "max": 100_000}
     )
     read_back_rows_max: int = field(
-        default=100_000,
+        default=200_000,
         metadata={
             "help": "Trace rows read back for sessions in one tick, 1 kB each; a larger session is read alone.",
             "min": 1_000,
@@ -76,6 +79,7 @@ class RollupConfig:
 class _Batch:
     rows: pl.DataFrame
     mark: Mark
+    whole: bool
 
 
 class Rollups:
@@ -94,33 +98,50 @@ class Rollups:
         self._arrived: list[_Batch] = []
         self._doubtful: list[_Batch] = []
         self._last_batch_seq = 0
-        self._checkpoint = 0
+        self._rolled_up_to = 0
+        self._keeps_checkpoint = False
         self._waiting_since_s: float | None = None  # of what the last tick left
         self._unbound_is_stale = True
         self._next_count_s = 0.0
 
     def resume(self, now_s: float) -> int:
-        """Load what the store knows, and mark what was stored but not rolled up. The last batch number comes back."""
-        self._checkpoint = self._store.checkpoint()
+        """Mark what was stored but not rolled up, and keep a checkpoint of it in the store from here on.
+
+        For a log that does not give out again what it has given out once. The last batch number comes back.
+        """
+        self._keeps_checkpoint = True
+        self._rolled_up_to = self._store.checkpoint()
         # A batch without narrow rows leaves its number in the checkpoint only; it must not be given out again.
-        self._last_batch_seq = max(self._store.last_batch_seq(), self._checkpoint)
+        self._last_batch_seq = max(self._store.last_batch_seq(), self._rolled_up_to)
+        left = self._store.traces_since(self._rolled_up_to)
+        self._unsure.add(_keys(left), Mark(now_s, self._rolled_up_to + 1))
+        return self._last_batch_seq
+
+    def learn(self) -> None:
+        """Load which traces and sessions the store knows, and trust nothing else: others may have written meanwhile."""
+        self._recent = RecentSpans(self._config.recent_spans_max)
+        self._seen = SeenKeys(self._config.seen_filter_bytes)
+        self._seen_sessions = SeenKeys(self._config.seen_filter_bytes // 4)
+        self._seen.add(pl.DataFrame(list(self._unsure.marks), schema=_TRACES, orient="row"))
         for keys in self._store.trace_keys():
             self._seen.add(keys.select(TRACE_KEY))
         for keys in self._store.session_keys():
             self._seen_sessions.add(keys.select(SESSION_KEY))
-        left = self._store.traces_since(self._checkpoint)
-        self._unsure.add(_keys(left), Mark(now_s, self._checkpoint + 1))
-        return self._last_batch_seq
 
-    def add(self, rows: pl.DataFrame, batch_seq: int, now_s: float) -> None:
-        """Spans that are in the store now. Any thread."""
+    def add(self, rows: pl.DataFrame, batch_seq: int, now_s: float, whole: bool = True) -> None:
+        """Spans that are in the store now; `whole` when no other worker gets spans of their traces. Any thread."""
         with self._lock:
-            self._arrived.append(_Batch(rows, Mark(now_s, batch_seq)))
+            self._arrived.append(_Batch(rows, Mark(now_s, batch_seq), whole))
 
     def doubt(self, rows: pl.DataFrame, batch_seq: int, now_s: float) -> None:
         """Spans whose write failed: they may be in the store or not, so their traces must be read back. Any thread."""
         with self._lock:
-            self._doubtful.append(_Batch(rows.select(TRACE_KEY).unique(), Mark(now_s, batch_seq)))
+            self._doubtful.append(_Batch(rows.select(TRACE_KEY).unique(), Mark(now_s, batch_seq), False))
+
+    @property
+    def rolled_up_to(self) -> int:
+        """The batch number up to which every batch is in its sessions' rows. Any thread."""
+        return self._rolled_up_to
 
     @property
     def waiting_spans(self) -> int:
@@ -142,9 +163,7 @@ class Rollups:
             doubtful, self._doubtful = self._doubtful, []
             waiting = len(self._arrived)
         for batch in doubtful:
-            self._recent.forget(batch.rows)
-            self._seen.add(batch.rows)
-            self._unsure.add(_keys(batch.rows), batch.mark)
+            self._look_up(batch.rows, batch.mark)
         changed = waiting > 0 or len(self._unsure) > 0
         while waiting > 0:
             waiting -= self._roll_up_arrived(waiting)
@@ -161,11 +180,14 @@ class Rollups:
             spans = len(batches[0].rows)
             for batch in self._arrived[1:waiting]:
                 spans += len(batch.rows)
-                if spans > _SPANS_AT_ONCE:
+                if spans > _SPANS_AT_ONCE or batch.whole != batches[0].whole:
                     break
                 batches.append(batch)
-        mark = batches[0].mark
-        self._write_traces(self._in_memory(batches, mark), mark)
+        mark, fresh = batches[0].mark, pl.concat([batch.rows for batch in batches])
+        if batches[0].whole:
+            self._write_traces(self._in_memory(fresh, mark), mark)
+        else:
+            self._look_up(fresh.select(TRACE_KEY).unique(), mark)
         with self._lock:
             del self._arrived[: len(batches)]
         self._last_batch_seq = max(self._last_batch_seq, batches[-1].mark.batch_seq)
@@ -180,9 +202,14 @@ class Rollups:
         self._write_traces(self._from_store(keys), mark)
         self._unsure.take(keys)
 
-    def _in_memory(self, batches: list[_Batch], mark: Mark) -> pl.DataFrame:
-        """All spans of the batches' traces, as far as these are whole in memory; the others become unsure."""
-        fresh = pl.concat([batch.rows for batch in batches])
+    def _look_up(self, traces: pl.DataFrame, mark: Mark) -> None:
+        """Traces of which the store may know more than memory."""
+        self._recent.forget(traces)
+        self._seen.add(traces)
+        self._unsure.add(_keys(traces), mark)
+
+    def _in_memory(self, fresh: pl.DataFrame, mark: Mark) -> pl.DataFrame:
+        """All spans of the fresh spans' traces, as far as these are whole in memory; the others become unsure."""
         keys = fresh.select(TRACE_KEY).unique()
         held = self._recent.held(keys)
         others = keys.join(held, on=TRACE_KEY, how="anti")
@@ -237,9 +264,11 @@ class Rollups:
     def _write_checkpoint(self) -> None:
         left = [mark for mark in (self._unsure.oldest(), self._sessions.oldest()) if mark]
         batch_seq = _oldest(left).batch_seq - 1 if left else self._last_batch_seq
-        if batch_seq > self._checkpoint:
+        if batch_seq <= self._rolled_up_to:
+            return
+        if self._keeps_checkpoint:
             self._store.write_checkpoint(batch_seq)
-            self._checkpoint = batch_seq
+        self._rolled_up_to = batch_seq
 
     def _observe(self) -> None:
         marks = [*self._unsure.marks.values(), *self._sessions.marks.values()]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ParamSpec, TypeAlias, TypeVar
 
@@ -22,7 +23,7 @@ import structlog
 from processor.clock import monotonic_s
 from processor.decode.verdicts import Admission
 from processor.errors import OtelSessionsError, Permanent, Retryable
-from processor.log.base import Log, Record
+from processor.log.base import LogReader, Record
 from processor.store.base import Store
 from processor.telemetry.metrics import Metrics
 from processor.worker.batch import WrittenBatch
@@ -43,7 +44,7 @@ class WorkerConfig:
     """How much is taken from the log at once, and the components below."""
 
     poll_bytes_max: int = field(
-        default=16 * 1024 * 1024,
+        default=12 * 1024 * 1024,
         metadata={"help": "Bytes of requests in one batch.", "min": 64 * 1024, "max": 256 * 1024 * 1024},
     )
     poll_linger_s: float = field(
@@ -81,7 +82,7 @@ _DecodeQueue: TypeAlias = "asyncio.Queue[asyncio.Task[list[_Decoded]] | None]"
 class Worker:
     """Takes records from `log`, writes them to `store`. Rows on their way lie in `scratch`, a directory of its own."""
 
-    def __init__(self, config: WorkerConfig, log: Log, store: Store, metrics: Metrics, scratch: Path) -> None:
+    def __init__(self, config: WorkerConfig, log: LogReader, store: Store, metrics: Metrics, scratch: Path) -> None:
         self._config = config
         self._log = log
         self._store = store
@@ -91,10 +92,12 @@ class Worker:
         self._threads = {name: ThreadPoolExecutor(1, name) for name in _THREADS}
         self._batch_seq = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._draining = False
+        self._stop_asked = asyncio.Event()
+        self._uncommitted: deque[tuple[int, Sequence[Record]]] = deque()  # with the number of their batch
         self._stopping = asyncio.Event()
         self._ticked = asyncio.Event()
         self._tick_now = asyncio.Event()  # a stop, or too much to wait for the next tick
+        self._left_behind = False  # a stop gave up on a batch: it and all after it are left to the next start
         self._store_failed = False
         self._tick_failed = False
 
@@ -109,8 +112,10 @@ class Worker:
         if self._tasks:
             return
         decoding = asyncio.create_task(self._decoding.start())
-        self._batch_seq = await self._run("rollup", self._rollups.resume, monotonic_s())
+        if not self._log.redelivers:
+            self._batch_seq = await self._run("rollup", self._rollups.resume, monotonic_s())
         await decoding
+        await self._log.start(functools.partial(self._run, "rollup", self._rollups.learn))
         self._metrics.rollup_lag_s.set_function(lambda: self._rollups.lag_s(monotonic_s()))
         self._tasks = [asyncio.create_task(self._ingest()), asyncio.create_task(self._tick())]
 
@@ -125,7 +130,7 @@ class Worker:
         if not self._tasks:
             return
         await self._log.close()
-        self._draining = True  # what is accepted is stored also if ticks fail; the next start rolls it up
+        self._stop_asked.set()  # what is accepted is stored also if ticks fail; the next start rolls it up
         self._ticked.set()
         ingest, tick = self._tasks
         await ingest
@@ -148,7 +153,7 @@ class Worker:
         """
         while not self._rollups.is_current:
             await self._run("rollup", self._rollups.tick, monotonic_s(), True)
-        await self._log.commit()
+        await self._commit()
 
     async def _ingest(self) -> None:
         """Poll and write side by side; if one fails, both end."""
@@ -171,9 +176,17 @@ class Worker:
             for batch in await decoded:
                 await self._store_batch(batch)
 
+    async def _commit(self) -> None:
+        """Tell the log how far everything is rolled up."""
+        done: list[Record] = []
+        while self._uncommitted and self._uncommitted[0][0] <= self._rollups.rolled_up_to:
+            done += self._uncommitted.popleft()[1]
+        if done:
+            await self._log.commit(done)
+
     async def _room(self) -> None:
         """Wait while too many stored spans wait for a tick: memory is bounded, and the log pushes back."""
-        while self._rollups.waiting_spans > self._config.rollups.waiting_spans_max and not self._draining:
+        while self._rollups.waiting_spans > self._config.rollups.waiting_spans_max and not self._stop_asked.is_set():
             self._ticked.clear()
             self._tick_now.set()
             await self._ticked.wait()
@@ -196,31 +209,55 @@ class Worker:
         return await asyncio.get_running_loop().run_in_executor(self._threads[thread], work)
 
     async def _store_batch(self, decoded: _Decoded) -> None:
-        """Write one batch and answer its records; if it fails, retryably: the exporters keep the spans."""
+        """Write one batch and answer its records.
+
+        If that fails: where the log gives nothing out again, the exporters are told to retry, else it is written again
+        until the store takes it, or a stop leaves it to the next start.
+        """
         batch = decoded.batch
+        if self._left_behind:
+            batch.remove()
+            return
         for reason, count in batch.rejected.items():
             self._metrics.rejected_spans.labels(reason).inc(count)
         try:
+            stored = await self._is_stored(decoded)
+            while not stored and self._log.redelivers and not self._stop_asked.is_set():
+                await self._within(self._stop_asked, _RETRY_S)
+                stored = await self._is_stored(decoded)
+        finally:
+            batch.remove()
+        if stored:
+            self._log.acknowledge(decoded.records, batch.outcomes)
+            if self._log.redelivers:
+                positions = [replace(record, value=b"") for record in decoded.records]  # not the bytes
+                self._uncommitted.append((decoded.batch_seq, positions))
+        elif self._log.redelivers:
+            self._left_behind = True  # a commit of a later batch would say that this one is rolled up
+        else:
+            refusals = [Retryable("the store did not take the spans; retry") for _ in decoded.records]
+            self._log.acknowledge(decoded.records, refusals)
+
+    async def _is_stored(self, decoded: _Decoded) -> bool:
+        """Write one batch. False says that the store did not take it, or not all of it."""
+        batch = decoded.batch
+        try:
             narrow = await self._run("insert narrow", batch.read_narrow)
-            await self._insert(batch, narrow, decoded.batch_seq)
+            await self._insert(decoded, narrow)
         except Exception as error:
             self._store_failed = True
             self._metrics.send_failed_spans.labels(_EXPORTER).inc(batch.spans)
             _log.error("store_refused_batch", spans=batch.spans, error=str(error), exc_info=_unexpected(error))
-            refusals = [Retryable("the store did not take the spans; retry") for _ in decoded.records]
-            self._log.acknowledge(decoded.records, refusals)
-            return
-        finally:
-            batch.remove()
+            return False
         self._store_failed = False
         self._metrics.sent_spans.labels(_EXPORTER).inc(batch.spans)
         self._metrics.stored_rows.labels("otel_traces").inc(batch.spans)
         self._metrics.stored_rows.labels("session_spans").inc(batch.session_spans)
-        self._log.acknowledge(decoded.records, batch.outcomes)
+        return True
 
-    async def _insert(self, batch: WrittenBatch, narrow: pl.DataFrame, batch_seq: int) -> None:
+    async def _insert(self, decoded: _Decoded, narrow: pl.DataFrame) -> None:
         """Both tables at once, then the rollups' turn. Errors: those of the store, after both have ended."""
-        inserts = []
+        batch, inserts = decoded.batch, []
         if batch.spans:
             inserts.append(self._run("insert wide", self._store.insert_otel_traces, batch.wide))
         if batch.session_spans:
@@ -229,10 +266,10 @@ class Worker:
             results = await asyncio.gather(*inserts, return_exceptions=True)
         for error in results:
             if error is not None:
-                self._rollups.doubt(narrow, batch_seq, monotonic_s())
+                self._rollups.doubt(narrow, decoded.batch_seq, monotonic_s())
                 raise error
-        if batch.spans:
-            self._rollups.add(narrow, batch_seq, monotonic_s())
+        whole = all(record.has_whole_traces for record in decoded.records)
+        self._rollups.add(narrow, decoded.batch_seq, monotonic_s(), whole)
 
     async def _tick(self) -> None:
         config = self._config.rollups
@@ -241,8 +278,7 @@ class Worker:
             try:
                 await self._run("rollup", self._rollups.tick, started, False)
                 self._tick_failed = False
-                if self._rollups.is_current:
-                    await self._log.commit()
+                await self._commit()
             except Exception as error:
                 self._tick_failed = True
                 _log.error("rollup_tick_failed", error=str(error), exc_info=_unexpected(error))
@@ -252,9 +288,13 @@ class Worker:
             pause_s = max(config.interval_s - took_s, took_s * (1 / config.time_share_max - 1))
             # A tick that failed is not hurried: the store is asked again after a pause, whoever waits.
             woken, pause_s = (self._stopping, _RETRY_S) if self._tick_failed else (self._tick_now, pause_s)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), pause_s)
+            await self._within(woken, pause_s)
             self._tick_now.clear()
+
+    async def _within(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, but not longer."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)
 
 
 def _unexpected(error: Exception) -> bool:

@@ -38,9 +38,19 @@ def _section(value: Any, depth: int) -> Iterator[str]:
             yield from _comment(_first_line(type(inner)), indent)
             yield f"{indent}{field.name}:"
             yield from _section(inner, depth + 1)
+        elif inner is None and (schema := section_of(hints[field.name])):
+            # Only its being there switches it on: shown, but as a comment.
+            yield from _comment(f"{field.metadata.get('help', _first_line(schema))} Default: not there.", indent)
+            lines = [f"{field.name}:", *_section(schema(), 1)] if depth == 1 else [f"{field.name}:"]
+            yield from (f"{indent}# {line}" for line in lines)
         else:
             yield from _comment(_about(field, hints[field.name], inner), indent)
             yield f"{indent}{field.name}: {_yaml(inner)}"
+
+
+def section_of(hint: Any) -> Any:
+    """The dataclass of an optional section."""
+    return next((part for part in get_args(hint) if dataclasses.is_dataclass(part)), None)
 
 
 def _about(field: dataclasses.Field[Any], hint: Any, default: Any) -> str:

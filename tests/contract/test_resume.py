@@ -35,7 +35,9 @@ def batch_of(tenant: str, trace: int, session: str, *, pending: bool = False) ->
 def start(store: ClickHouseStore) -> tuple[Rollups, int]:
     """A process that has just started."""
     rollups = Rollups(store, RollupConfig(), Metrics())
-    return rollups, rollups.resume(0.0)
+    number = rollups.resume(0.0)
+    rollups.learn()
+    return rollups, number
 
 
 def settle(rollups: Rollups) -> None:

@@ -42,6 +42,7 @@ class Pipeline:
         """A new process on the same store."""
         self._rollups = Rollups(self._store, SMALL, Metrics())
         self._batch_seq = self._rollups.resume(self._now_s)
+        self._rollups.learn()
 
     def deliver(self, tenant: str, payload: bytes) -> None:
         """One request, stored."""

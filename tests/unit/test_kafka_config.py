@@ -9,7 +9,7 @@ import pytest
 
 from processor.config.fields import build
 from processor.errors import ConfigError
-from processor.log.kafka.config import KafkaExporterConfig
+from processor.log.kafka.config import KafkaExporterConfig, KafkaReceiverConfig
 
 SECTION = {
     "brokers": ["a:9092", "b:9092"],
@@ -51,7 +51,32 @@ def test_a_wrong_value_is_named_by_its_path(section: dict[str, Any], message: st
         build(KafkaExporterConfig, section, "exporters.kafka", {})
 
 
-def test_every_option_is_described() -> None:
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"brokers": []}, "brokers"),
+        ({"group_id": ""}, "group_id"),
+        ({"initial_offset": "middle"}, "initial_offset"),
+        ({"session_timeout_s": 6, "heartbeat_interval_s": 3}, "at most a third of session_timeout_s"),
+        ({"topic": "a", "dead_letter": {"topic": "a"}}, "dead_letter.topic: must not be the topic itself"),
+        ({"stuck_timeout": 1}, "did you mean 'stuck_timeout_s'"),
+    ],
+)
+def test_a_wrong_value_of_the_receiver_is_named_by_its_path(section: dict[str, Any], message: str) -> None:
+    """Its own checks and those it shares with the exporter."""
+    with pytest.raises(ConfigError, match=message):
+        build(KafkaReceiverConfig, section, "receivers.kafka", {})
+
+
+def test_dead_letters_have_a_topic_beside_the_topic() -> None:
+    """Unless one is named."""
+    assert build(KafkaReceiverConfig, {"topic": "spans"}, "receivers.kafka", {}).dead_letter_topic == "spans.dlq"
+    section = {"dead_letter": {"topic": "dead"}}
+    assert build(KafkaReceiverConfig, section, "receivers.kafka", {}).dead_letter_topic == "dead"
+
+
+@pytest.mark.parametrize("component", [KafkaExporterConfig, KafkaReceiverConfig])
+def test_every_option_is_described(component: type[Any]) -> None:
     """A help text each, or a section of its own."""
 
     def undescribed(config: Any) -> list[str]:
@@ -64,4 +89,4 @@ def test_every_option_is_described() -> None:
                 missing.append(field.name)
         return missing
 
-    assert undescribed(KafkaExporterConfig()) == []
+    assert undescribed(component()) == []

@@ -8,6 +8,7 @@ from typing import Literal
 from processor.errors import ConfigError
 
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
+InitialOffset = Literal["earliest", "latest"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
@@ -48,7 +49,7 @@ class KafkaSaslConfig:
 class KafkaAuthConfig:
     """How we say who we are."""
 
-    sasl: KafkaSaslConfig | None = field(default=None, metadata={"help": "SASL; null is none."})
+    sasl: KafkaSaslConfig | None = field(default=None, metadata={"help": "SASL; without it none."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class KafkaClientConfig:
     )
     topic: str = field(default="otlp_spans", metadata={"help": "Topic of the spans, encoding otlp_proto."})
     client_id: str = field(default="otel-sessions", metadata={"help": "Name in the brokers' logs and quotas."})
-    tls: KafkaTlsConfig | None = field(default=None, metadata={"help": "TLS; null is plain TCP."})
+    tls: KafkaTlsConfig | None = field(default=None, metadata={"help": "TLS; without it plain TCP."})
     auth: KafkaAuthConfig = field(default_factory=KafkaAuthConfig)
     metadata_refresh_s: float = field(
         default=30.0,
@@ -146,3 +147,88 @@ class KafkaExporterConfig(KafkaClientConfig):
     )
     create_topic: KafkaTopicConfig = field(default_factory=KafkaTopicConfig)
     producer: KafkaProducerConfig = field(default_factory=KafkaProducerConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaDeadLetterConfig:
+    """Where records go that can't be processed."""
+
+    topic: str = field(default="", metadata={"help": "Topic of dead letters; empty is the topic's name and `.dlq`."})
+    create_topic: KafkaTopicConfig = field(default_factory=lambda: KafkaTopicConfig(partitions=1))
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaReceiverConfig(KafkaClientConfig):
+    """Spans from Kafka, for any number of workers: those with one `group_id` share the partitions."""
+
+    group_id: str = field(
+        default="otel-sessions", metadata={"help": "Consumer group: its members share the partitions and the offsets."}
+    )
+    initial_offset: InitialOffset = field(
+        default="earliest", metadata={"help": "Where a group begins that has committed nothing yet."}
+    )
+    session_timeout_s: float = field(
+        default=10.0,
+        metadata={
+            "help": "Seconds without a heartbeat after which the brokers give a worker's partitions to others. Within "
+            "the brokers' group.min.session.timeout.ms and group.max.session.timeout.ms.",
+            "min": 0.5,
+            "max": 1800,
+        },
+    )
+    heartbeat_interval_s: float = field(
+        default=3.0,
+        metadata={"help": "Seconds between heartbeats; at most a third of session_timeout_s.", "min": 0.1, "max": 600},
+    )
+    max_poll_interval_s: float = field(
+        default=300.0,
+        metadata={
+            "help": "Seconds a worker may take before it asks for more (the store may be away that long); then it "
+            "leaves the group until it does.",
+            "min": 1,
+            "max": 86400,
+        },
+    )
+    fetch_bytes_max: int = field(
+        default=16 * 1024 * 1024,
+        metadata={"help": "Bytes of one answer of a broker, before decompression.", "min": 64 * 1024, "max": 1 << 30},
+    )
+    partition_fetch_bytes_max: int = field(
+        default=4 * 1024 * 1024,
+        metadata={
+            "help": "Bytes of a partition in one answer; so much of each assigned partition may wait in memory. A "
+            "larger record comes all the same.",
+            "min": 64 * 1024,
+            "max": 1 << 30,
+        },
+    )
+    stuck_timeout_s: float = field(
+        default=60.0,
+        metadata={
+            "help": "Seconds without a record, although the brokers have some, after which the process ends to be "
+            "restarted. Longer than a rebalance takes.",
+            "min": 1,
+            "max": 86400,
+        },
+    )
+    create_topic: KafkaTopicConfig = field(default_factory=KafkaTopicConfig)
+    dead_letter: KafkaDeadLetterConfig = field(default_factory=KafkaDeadLetterConfig)
+
+    def __post_init__(self) -> None:
+        KafkaClientConfig.__post_init__(self)  # slots give the class a new identity, which super() does not know
+        if not self.group_id:
+            raise ConfigError("group_id: must not be empty")
+        if 3 * self.heartbeat_interval_s > self.session_timeout_s:
+            raise ConfigError("heartbeat_interval_s: must be at most a third of session_timeout_s")
+        if self.dead_letter_topic == self.topic:
+            raise ConfigError("dead_letter.topic: must not be the topic itself")
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """The topic's name."""
+        return self.dead_letter.topic or f"{self.topic}.dlq"
+
+    @property
+    def request_timeout_s(self) -> float:
+        """Seconds the brokers have to answer: joining a group is answered when all members have joined."""
+        return self.session_timeout_s + 5.0

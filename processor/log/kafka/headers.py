@@ -20,6 +20,15 @@ PLACEMENT: Final = "otel-sessions.placement"
 
 TRACES: Final = b"traces"
 
+# What a dead letter has beside the headers of the record that it was.
+ORIGIN_TOPIC: Final = "otel-sessions.dlq.topic"
+ORIGIN_PARTITION: Final = "otel-sessions.dlq.partition"
+ORIGIN_OFFSET: Final = "otel-sessions.dlq.offset"
+ORIGIN_TIMESTAMP_MS: Final = "otel-sessions.dlq.timestamp_ms"
+REASON: Final = "otel-sessions.dlq.reason"
+VALUE_OMITTED: Final = "otel-sessions.dlq.value_omitted"
+DEAD_LETTER_PREFIX: Final = "otel-sessions.dlq."
+
 _FRAME_BYTES_MAX: Final = 64  # lengths, attributes, timestamp and offset of a record
 _HEADER_FRAME_BYTES_MAX: Final = 10  # two lengths
 
@@ -42,6 +51,17 @@ def is_placed(headers: Iterable[tuple[str, bytes]], partition: int, partitions: 
     """Whether a record in `partition` of a topic that has `partitions` of them was placed there by trace id."""
     found = [value for name, value in headers if name == PLACEMENT]
     return found == [placement(partition, partitions)]
+
+
+def tenant_of(headers: Iterable[tuple[str, bytes]], default: str) -> str:
+    """Whose record it is; `default` where nobody says so."""
+    found = [value for name, value in headers if name == TENANT and value]
+    return found[-1].decode(errors="replace") if found else default
+
+
+def is_traces(headers: Iterable[tuple[str, bytes]]) -> bool:
+    """Whether the record may hold spans: no header says that it is another signal."""
+    return all(value == TRACES for name, value in headers if name == SIGNAL)
 
 
 def framing_bytes(headers: Headers) -> int:

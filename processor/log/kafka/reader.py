@@ -1,0 +1,355 @@
+"""The worker's end of the log on Kafka: a member of a consumer group that hands out each record at least once.
+
+Order of things: the group assigns partitions (`membership`), what others stored of them is learned (`assigned`),
+records are handed out, acknowledged, and committed when they are rolled up. A rebalance takes everything away: what is
+not handed out is dropped, what is can no longer be committed, and both come again, here or elsewhere.
+
+To stop: `close` (polls end, the membership stays), then the last `commit`, then `leave`.
+
+Bounds: one poll and one small chunk of records here, `partition_fetch_bytes_max` for each partition in aiokafka, 16 MiB
+of dead letters. Brokers that are away are waited for; a consumer that is stuck is an error (`watchdog`).
+
+Must never commit a record that was not said to be rolled up; must never touch attributes.
+Source: `processor.log.base` for the contract; shared OTLP facts, "Kafka, both ways with a stock Collector".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
+
+import aiokafka.errors as kafka
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from processor.errors import OtelSessionsError, Permanent, Retryable
+from processor.log.base import Record
+from processor.log.kafka.client import client_options, create_topic
+from processor.log.kafka.committing import commit_offsets
+from processor.log.kafka.config import KafkaReceiverConfig
+from processor.log.kafka.dead_letter import DeadLetters
+from processor.log.kafka.discard import discard_consumer
+from processor.log.kafka.fetching import Fetching
+from processor.log.kafka.headers import is_placed, is_traces, tenant_of
+from processor.log.kafka.membership import Membership
+from processor.log.kafka.offsets import Offsets
+from processor.log.kafka.progress import progress
+from processor.log.kafka.record import KafkaRecord
+from processor.log.kafka.watchdog import ConsumerStuck, Progress, Watchdog
+from processor.model import DEFAULT_TENANT, Receipt
+from processor.telemetry.metrics import Metrics
+
+_RETRY_S: Final = 1.0
+_LOOK_S_MAX: Final = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+class KafkaLogReader:
+    """`LogReader` on one topic; see `processor.log.base` for the contract. Belongs to one event loop."""
+
+    redelivers = True
+
+    def __init__(self, config: KafkaReceiverConfig, metrics: Metrics, default_tenant: str = DEFAULT_TENANT) -> None:
+        """`default_tenant` has the records that name none.
+
+        Errors: `ConfigError` for certificate files that can't be read.
+        """
+        self._config = config
+        self._options = client_options(config, config.request_timeout_s)
+        self._metrics = metrics
+        self._default_tenant = default_tenant
+        self._membership = Membership(self._reassigned)
+        self._offsets = Offsets()
+        self._watchdog = Watchdog(config.stuck_timeout_s)
+        self._dead_letters = DeadLetters(config, metrics, self._awake)
+        self._consumer: Any = None
+        self._assigned: Callable[[], Awaitable[None]] | None = None
+        self._fetching: Fetching | None = None
+        self._wake = asyncio.Event()
+        self._rebalanced = asyncio.Event()
+        self._closed = False
+
+    async def start(self, assigned: Callable[[], Awaitable[None]]) -> None:
+        """Connect and ask to join the group; partitions are assigned while polls wait.
+
+        Errors: `Retryable` when the brokers can't be reached.
+        """
+        if self._consumer is not None or self._closed:
+            return
+        self._assigned = assigned
+        config = self._config
+        consumer = AIOKafkaConsumer(
+            **self._options,
+            group_id=config.group_id,
+            enable_auto_commit=False,
+            auto_offset_reset=config.initial_offset,
+            session_timeout_ms=round(config.session_timeout_s * 1000),
+            heartbeat_interval_ms=round(config.heartbeat_interval_s * 1000),
+            max_poll_interval_ms=round(config.max_poll_interval_s * 1000),
+            fetch_max_bytes=config.fetch_bytes_max,
+            max_partition_fetch_bytes=config.partition_fetch_bytes_max,
+        )
+        try:
+            async with asyncio.timeout(2 * config.request_timeout_s):
+                if config.create_topic.create:
+                    await create_topic(self._options, config.topic, config.create_topic)
+                await consumer.start()
+        except (kafka.KafkaError, OSError, TimeoutError) as error:
+            await discard_consumer(consumer, config.request_timeout_s)
+            raise Retryable(f"Kafka is away ({', '.join(config.brokers)}): {error!r}") from error
+        except BaseException:
+            await discard_consumer(consumer, config.request_timeout_s)
+            raise
+        self._consumer = consumer
+        self._fetching = Fetching(consumer, self._membership, self._awake)
+        consumer.subscribe([config.topic], listener=self._membership)
+
+    async def poll(self, bytes_max: int, linger_s: float) -> Sequence[Record]:
+        """Wait for a record, linger for more, hand out `bytes_max` of values at most. Empty once closed.
+
+        Brokers that are away are waited for.
+        Errors: `ConsumerStuck` when nothing comes of what the brokers have; what `assigned` raises, but `Retryable`.
+        """
+        loop = asyncio.get_running_loop()
+        self._watchdog.reset()
+        look_at_s = loop.time() + self._watchdog.look_interval_s
+        linger_to_s: float | None = None
+        while not self._closed and (fetching := self._fetching):
+            self._wake.clear()
+            fetching.collect(bytes_max if self._dead_letters.has_room else 0)
+            if self._membership.is_new:
+                await self._learn()
+                continue
+            now_s = loop.time()
+            if fetching.records and self._membership.is_ready:
+                linger_to_s = now_s + linger_s if linger_to_s is None else linger_to_s
+                if now_s < linger_to_s and fetching.bytes < bytes_max:
+                    await self._wait(linger_to_s - now_s)
+                elif records := self._take(fetching, bytes_max):
+                    return records
+                else:
+                    linger_to_s = None
+                continue
+            linger_to_s = None  # a rebalance may have taken what it waited for
+            if now_s >= look_at_s and self._dead_letters.has_room:
+                await self._look()
+                look_at_s = loop.time() + self._watchdog.look_interval_s
+                continue
+            await self._wait(min(max(look_at_s - now_s, _RETRY_S), fetching.pause_s))
+        return ()
+
+    def acknowledge(self, records: Sequence[Record], outcomes: Sequence[Receipt | OtelSessionsError]) -> None:
+        """Make dead letters of those refused for good."""
+        for record, outcome in zip(records, outcomes, strict=True):
+            if isinstance(outcome, Permanent):
+                refused = _ours(record)
+                self._dead_letters.add(refused, str(outcome))
+                if refused.epoch == self._membership.epoch:
+                    self._offsets.refuse(refused.partition, refused.offset)
+
+    async def commit(self, records: Sequence[Record]) -> None:
+        """Commit as far as the records say, once their dead letters are delivered, and no further than those that are.
+
+        Records of an earlier assignment are left out. What is not committed comes again, or is committed with the next.
+        Takes a few of the brokers' timeouts at most.
+        """
+        left_out = 0
+        for record in map(_ours, records):
+            if record.epoch == self._membership.epoch:
+                self._offsets.roll_up(record.partition, record.offset)
+            else:
+                left_out += 1
+        if left_out:
+            self._metrics.kafka_commits_refused.inc()
+            _log.warning("kafka_commit_refused", records=left_out, error="they were polled before a rebalance")
+        await self._dead_letters.deliver(map(_ours, records), self._config.request_timeout_s)
+        await self._commit(self._config.request_timeout_s)
+
+    async def close(self) -> None:
+        """Let polls end, at once. What was handed out can still be committed: the membership stays until `leave`."""
+        self._closed = True
+        if self._fetching is not None:
+            self._fetching.drop()
+        self._awake()
+
+    async def leave(self, timeout_s: float = 10.0) -> None:
+        """After the last commit: leave the group, so that others take over at once, and disconnect.
+
+        Safe to call twice, and without `start`. After `timeout_s` it goes without a farewell, and the brokers find out.
+        """
+        await self.close()
+        fetching, self._fetching = self._fetching, None
+        if fetching is not None:
+            await fetching.stop()
+        if self._consumer is not None:
+            await self._commit(timeout_s / 2)  # skipped and refused records that no other followed
+            consumer, self._consumer = self._consumer, None
+            await discard_consumer(consumer, timeout_s / 2)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._dead_letters.close(), timeout_s)
+        self._forget_lag()
+
+    def _awake(self) -> None:
+        self._wake.set()
+
+    def _reassigned(self) -> None:
+        """A rebalance began, or is over."""
+        if self._membership.partitions is None:
+            if self._fetching is not None:
+                self._fetching.drop()
+            self._offsets = Offsets()
+            self._forget_lag()
+            self._rebalanced.set()  # ends a commit that is under way
+        else:
+            self._metrics.kafka_rebalances.inc()
+        self._awake()
+
+    async def _wait(self, timeout_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._wake.wait()
+
+    async def _unless_closed(self, work: Coroutine[Any, Any, None]) -> None:
+        """Await it, but no longer than until `close`. Errors: those of `work`."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._awake())
+        try:
+            while not task.done() and not self._closed:
+                self._wake.clear()
+                await self._wake.wait()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+    async def _learn(self) -> None:
+        """Let the worker learn what others stored; again if the group has rebalanced meanwhile."""
+        epoch = self._membership.epoch
+        try:
+            # Another member may have seen partitions that ours does not know of yet.
+            await self._unless_closed(_refresh(self._consumer))
+            await self._unless_closed(self._call_assigned())
+        except (Retryable, kafka.KafkaError) as error:
+            _log.warning("kafka_assignment_not_learned", error=str(error))
+            await self._wait(_RETRY_S)
+            return
+        if epoch == self._membership.epoch and not self._closed:
+            self._membership.learned(epoch, self._partition_count())
+
+    async def _call_assigned(self) -> None:
+        assert self._assigned is not None
+        await self._assigned()
+
+    def _partition_count(self) -> int:
+        return len(self._consumer.partitions_for_topic(self._config.topic) or ())
+
+    # Handing out.
+
+    def _take(self, fetching: Fetching, bytes_max: int) -> list[Record]:
+        """What waits, up to `bytes_max`; may be empty when it is all of other signals."""
+        count = self._partition_count()
+        records: list[Record] = []
+        size = 0
+        while found := fetching.take(bytes_max - size if records else None):
+            if not found.value or not is_traces(found.headers):
+                self._offsets.skip(found.partition, found.offset)
+                self._metrics.kafka_skipped_records.inc()
+                continue
+            self._offsets.hand_out(found.partition, found.offset)
+            records.append(self._record(found, count))
+            size += len(found.value)
+        self._show_lag()
+        return records
+
+    def _record(self, found: Any, count: int) -> KafkaRecord:
+        known = self._membership.partition_count
+        return KafkaRecord(
+            tenant=tenant_of(found.headers, self._default_tenant),
+            value=found.value,
+            has_whole_traces=count == known and is_placed(found.headers, found.partition, count),
+            topic=found.topic,
+            partition=found.partition,
+            offset=found.offset,
+            timestamp_ms=found.timestamp,
+            key=found.key,
+            headers=found.headers,
+            epoch=self._membership.epoch,
+        )
+
+    # Committing.
+
+    async def _commit(self, timeout_s: float) -> None:
+        """Commit what `Offsets` allows. A refusal is noted."""
+        membership, offsets = self._membership, self._offsets
+        wanted = offsets.to_commit(self._dead_letters.undelivered)
+        wanted = {number: offset for number, offset in wanted.items() if number in (membership.partitions or ())}
+        if not wanted or self._consumer is None:
+            return
+        self._rebalanced.clear()
+        error = await commit_offsets(self._consumer, self._config.topic, wanted, self._rebalanced, timeout_s)
+        if error:
+            self._metrics.kafka_commits_refused.inc()
+            _log.warning("kafka_commit_refused", offsets=wanted, error=error)
+        else:
+            offsets.commit(wanted)
+
+    # Watching.
+
+    async def _look(self) -> None:
+        """Let the watchdog judge. Errors: `ConsumerStuck`."""
+        found: list[Progress] = []
+
+        async def look() -> None:
+            async with asyncio.timeout(_LOOK_S_MAX):
+                found.extend(await progress(self._consumer, self._config.topic, self._membership.partitions))
+
+        try:
+            await self._unless_closed(look())
+        except (kafka.KafkaError, OSError, TimeoutError):
+            self._watchdog.reset()  # the brokers are away; that is nothing that a restart would mend
+            return
+        for one in found:
+            if self._membership.is_ready:
+                self._set_lag(one.partition, one.end - max(one.position, 0))
+        try:
+            self._watchdog.look(found, asyncio.get_running_loop().time())
+        except ConsumerStuck as stuck:
+            if self._fetching is None or not self._fetching.complaint:
+                raise
+            raise ConsumerStuck(f"{stuck}; the last error was {self._fetching.complaint}") from None
+
+    def _partition(self, number: int) -> Any:
+        return TopicPartition(self._config.topic, number)
+
+    def _show_lag(self) -> None:
+        for number in self._membership.partitions or ():
+            end = self._consumer.highwater(self._partition(number))
+            position = self._offsets.next_offset(number)
+            if end is not None and position is not None:
+                self._set_lag(number, end - position)
+
+    def _set_lag(self, number: int, lag: int) -> None:
+        self._metrics.kafka_offset_lag.labels(self._config.topic, str(number)).set(max(lag, 0))
+
+    def _forget_lag(self) -> None:
+        """Others show that of partitions that are no longer ours."""
+        self._metrics.kafka_offset_lag.clear()
+
+
+async def _refresh(consumer: Any) -> None:
+    """Learn the topic's partitions anew. aiokafka has no public way.
+
+    Errors: `Retryable` when no broker tells.
+    """
+    if not await consumer._client.force_metadata_update():
+        raise Retryable("no broker tells the topic's partitions")
+
+
+def _ours(record: Record) -> KafkaRecord:
+    assert isinstance(record, KafkaRecord), "records come back to the reader that handed them out"
+    return record
