@@ -48,7 +48,6 @@ class Server:
         self.stop_s = 0.0
         self.rss_bytes = 0
         self.rss_bytes_max = 0
-        self.rss_peak_bytes = 0  # what the kernel saw (VmHWM), if it says so
 
     @property
     def store(self) -> Path:
@@ -92,7 +91,6 @@ class Server:
             return
         started = time.perf_counter()
         try:
-            self.rss_peak_bytes = sum(_kernel_peak(member.pid) for member in self._family())
             if not kill:
                 process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -149,8 +147,7 @@ class Server:
         def sample() -> None:
             while not self._watching.wait(_SAMPLE_S):
                 try:
-                    # Pages that they share (libraries) are counted for each: never less than the truth.
-                    self.rss_bytes = sum(member.memory_info().rss for member in self._family())
+                    self.rss_bytes = sum(_resident(member) for member in self._family())
                 except psutil.Error:
                     return
                 self.rss_bytes_max = max(self.rss_bytes_max, self.rss_bytes)
@@ -186,14 +183,10 @@ def get(port: int, path: str, timeout_s: float = 30.0) -> tuple[int, bytes]:
         connection.close()
 
 
-def _kernel_peak(pid: int) -> int:
-    """The largest resident size of a process, in bytes, as the kernel noted it; 0 where it does not."""
-    status = Path(f"/proc/{pid}/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return 0
+def _resident(member: psutil.Process) -> int:
+    """Resident bytes of one process of several; where the system tells (Linux), a page that they share counts once."""
+    memory = member.memory_full_info()
+    return int(getattr(memory, "pss", memory.rss))
 
 
 def _free_ports(count: int) -> list[int]:
