@@ -26,8 +26,8 @@ from processor.decode.verdicts import Admission
 from processor.decode.wide import otel_traces
 from processor.log.base import Record
 from processor.model import DEFAULT_TENANT
+from processor.worker import WorkerConfig
 from processor.worker.batch import make_batch
-from processor.worker.worker import WorkerConfig
 
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 _BATCHES = 4  # different ones, so that no cache knows the next

@@ -29,7 +29,8 @@ from benchmarks.fill_sql import (
 from benchmarks.spans import SPANS_PER_TRACE
 from processor.model import SESSION_ROLLUPS, SESSION_TRACES, TRACE_SESSIONS
 from processor.rollup.traces import trace_rows
-from processor.store.clickhouse import StoreConfig, connect, open_store
+from processor.store.clickhouse import open_store
+from processor.store.connection import StoreConfig, connect
 from processor.store.rollup_sql import session_rollups
 
 _DATABASE: Final = "otel"

@@ -50,7 +50,7 @@ def read_totals(store: Path) -> Totals:
 
 
 def _totals(store: Path) -> Totals:
-    from processor.store.clickhouse import StoreConfig, connect
+    from processor.store.connection import StoreConfig, connect
 
     client: Any = connect(StoreConfig(dsn=f"chdb://{store}", database=_DATABASE))
 

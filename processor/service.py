@@ -1,17 +1,16 @@
-"""The processor as one process: which component feeds which, and in which order they start and stop.
+"""The components of one process: which feeds which, and in which order they start and stop.
 
 Start downstream first, so that nothing is accepted that could not be stored; stop upstream first, so that everything
-accepted is stored: receivers finish what is in flight, the log drains, the worker flushes, the store closes.
+accepted is stored: receivers finish what is in flight, the log drains, the worker flushes, the store closes. With Kafka
+between, each half may be a process of its own: everything accepted is in the log then.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Any
@@ -25,11 +24,16 @@ from processor.asgi import AsgiServer
 from processor.clickhouse_http.app import ClickHouseHttp
 from processor.clickhouse_http.engine import Engine
 from processor.config import Config
-from processor.log.memory import MemoryLog
+from processor.log.base import LogReader, LogWriter
+from processor.log.kafka.config import KafkaExporterConfig
+from processor.log.kafka.producer import KafkaProducerLog
+from processor.log.kafka.reader import KafkaLogReader
+from processor.log.memory import MemoryLog, MemoryLogConfig
 from processor.model import DEFAULT_TENANT
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
 from processor.receiver.otlp_http import OtlpHttpReceiver
-from processor.store.clickhouse import connect, open_store
+from processor.store.clickhouse import open_store
+from processor.store.connection import connect
 from processor.store.data_directory import DataDirectory
 from processor.store.queries import SessionQueries
 from processor.telemetry.metrics import Metrics
@@ -37,8 +41,7 @@ from processor.telemetry.server import health_app, metrics_app
 from processor.worker import Worker
 
 _RECEIVER_GRACE_S = 5.0
-_SWITCH_INTERVAL_S = 0.001  # decoding and rollups take turns in small steps, the event loop between them
-_QUEUE = "clickhouse"
+_SWITCH_INTERVAL_S = 0.001  # rollups and inserts take turns with the event loop in small steps
 
 _log = structlog.get_logger(__name__)
 
@@ -51,7 +54,8 @@ class Service:
         self._metrics = Metrics()
         self._stack: AsyncExitStack | None = None
         self._worker: Worker | None = None
-        self._ready = False
+        self._conditions: list[Callable[[], bool]] = []
+        self._started = False
         self._ports: dict[str, int] = {}
 
     @property
@@ -61,18 +65,20 @@ class Service:
 
     @property
     def ready(self) -> bool:
-        """Spans are accepted, and the worker can store them."""
-        return self._ready and self._worker is not None and self._worker.healthy
+        """Everything stands, the log takes spans, and the worker can store them."""
+        return self._started and all(holds() for holds in self._conditions)
 
     async def crashed(self) -> BaseException:
-        """Wait until a part has failed for good: only a restart, which resumes from the store, mends it."""
-        assert self._worker is not None
+        """Wait until a part has failed for good: only a restart mends it."""
+        if self._worker is None:
+            await asyncio.Event().wait()  # what else there is mends itself
+            raise AssertionError
         return await self._worker.crashed()
 
     async def settle(self) -> None:
         """Make every rollup current."""
-        assert self._worker is not None
-        await self._worker.settle()
+        if self._worker is not None:
+            await self._worker.settle()
 
     async def start(self) -> None:
         """Start everything, or nothing.
@@ -82,20 +88,21 @@ class Service:
         if self._stack is not None:
             return
         async with AsyncExitStack() as stack:
+            stack.callback(self._conditions.clear)
             await self._start_telemetry(stack)
-            log = await self._start_pipeline(stack)
+            writer = await self._start_worker(stack)
             await self._start_api(stack)
             await self._start_clickhouse_http(stack)
-            await self._start_receivers(stack, log)
+            await self._start_receivers(stack, writer)
             self._stack = stack.pop_all()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         gc.freeze()  # what stands now stands to the end; collections need not look at it again
-        self._ready = True
+        self._started = True
         _log.info("started", **{f"{name}_port": port for name, port in self._ports.items()})
 
     async def stop(self) -> None:
         """Stop upstream first; what was accepted is stored when this returns."""
-        self._ready = False
+        self._started = False
         stack, self._stack = self._stack, None
         if stack is not None:
             _log.info("stopping")
@@ -111,23 +118,24 @@ class Service:
             option = "extensions.health_check.endpoint"
             await self._serve(stack, "health_check", health_app(lambda: self.ready), health.endpoint, option)
 
-    async def _start_pipeline(self, stack: AsyncExitStack) -> MemoryLog:
-        exporter, sessions = self._config.exporters.clickhouse, self._config.processors.sessions
+    async def _start_worker(self, stack: AsyncExitStack) -> LogWriter | None:
+        """The worker, where there is one, on the log that it reads; the writing end of a log in memory."""
+        exporter, sessions = self._config.exporters.clickhouse, self._config.sessions
+        if sessions is None:
+            return None
         assert exporter is not None
-        assert sessions is not None
         directory = DataDirectory(exporter)
         directory.claim()
         stack.callback(directory.release)
         store = await asyncio.to_thread(open_store, exporter)
         stack.push_async_callback(asyncio.to_thread, store.close)
-        log = MemoryLog(exporter.sending_queue)
-        self._metrics.queue_bytes.labels(_QUEUE).set_function(lambda: log.queued_bytes)
-        self._metrics.queue_bytes_max.labels(_QUEUE).set(log.queue_bytes_max)
-        self._worker = Worker(sessions, log, store, self._metrics, stack.enter_context(directory.scratch()))
-        stack.push_async_callback(self._worker.stop)
-        stack.push_async_callback(log.close)
-        await self._worker.start()
-        return log
+        scratch = stack.enter_context(directory.scratch())
+        reader, writer = self._log(exporter.sending_queue)
+        self._worker = worker = Worker(sessions, reader, store, self._metrics, scratch)
+        stack.push_async_callback(worker.stop)
+        await worker.start()
+        self._conditions.append(lambda: worker.healthy)
+        return writer
 
     async def _start_api(self, stack: AsyncExitStack) -> None:
         api = self._config.sessions_api
@@ -152,70 +160,46 @@ class Service:
         stack.callback(client.close)
         return SessionQueries(client, exporter.database, api.query_timeout_s)
 
-    async def _start_receivers(self, stack: AsyncExitStack, log: MemoryLog) -> None:
-        otlp = self._config.receivers.otlp
-        assert otlp is not None
+    async def _start_receivers(self, stack: AsyncExitStack, writer: LogWriter | None) -> None:
+        otlp, kafka = self._config.otlp, self._config.kafka_exporter
+        if otlp is None:
+            return
+        if kafka is not None:
+            writer = await self._start_producer(stack, kafka)
+        assert writer is not None
         receivers: dict[str, OtlpGrpcReceiver | OtlpHttpReceiver] = {}
         if otlp.protocols.grpc is not None:
-            receivers["grpc"] = OtlpGrpcReceiver(otlp.protocols.grpc, log, self._metrics, DEFAULT_TENANT)
+            receivers["grpc"] = OtlpGrpcReceiver(otlp.protocols.grpc, writer, self._metrics, DEFAULT_TENANT)
         if otlp.protocols.http is not None:
-            receivers["http"] = OtlpHttpReceiver(otlp.protocols.http, log, self._metrics, DEFAULT_TENANT)
+            receivers["http"] = OtlpHttpReceiver(otlp.protocols.http, writer, self._metrics, DEFAULT_TENANT)
         for protocol, receiver in receivers.items():
             await receiver.start()
             stack.push_async_callback(receiver.stop, _RECEIVER_GRACE_S)
             self._ports[protocol] = receiver.port
+
+    async def _start_producer(self, stack: AsyncExitStack, kafka: KafkaExporterConfig) -> KafkaProducerLog:
+        """Brokers that are away are no reason not to start: exporters are told to retry until they are back."""
+        log = KafkaProducerLog(kafka, self._metrics)
+        stack.push_async_callback(log.close)
+        await log.start()
+        self._conditions.append(lambda: log.connected)
+        self._observe_queue("kafka", log)
+        return log
+
+    def _log(self, queue: MemoryLogConfig) -> tuple[LogReader, LogWriter | None]:
+        """The log that the worker reads, and its other end where that is in this process."""
+        if (kafka := self._config.kafka_receiver) is not None:
+            return KafkaLogReader(kafka, self._metrics), None
+        log = MemoryLog(queue)
+        self._observe_queue("clickhouse", log)
+        return log, log
+
+    def _observe_queue(self, exporter: str, log: KafkaProducerLog | MemoryLog) -> None:
+        self._metrics.queue_bytes.labels(exporter).set_function(lambda: log.queued_bytes)
+        self._metrics.queue_bytes_max.labels(exporter).set(log.queue_bytes_max)
 
     async def _serve(self, stack: AsyncExitStack, name: str, app: Any, endpoint: str, option: str) -> None:
         server = AsgiServer(app, endpoint, option)
         await server.start()
         stack.push_async_callback(server.stop)
         self._ports[name] = server.port
-
-
-async def run_until_signal(config: Config) -> None:
-    """Run until SIGINT or SIGTERM, then stop in order. A second signal ends the process at once.
-
-    Errors: those of `Service.start`; what a part died of, for the supervisor to start the process again.
-    """
-    service = Service(config)
-    async with _asked_to_stop() as asked:
-        starting = asyncio.create_task(service.start())
-        try:
-            await _first_of(starting, asked)
-            if starting.done():
-                await starting
-                crashed = asyncio.create_task(service.crashed())
-                await _first_of(crashed, asked)
-                if crashed.done():
-                    raise crashed.result()
-                crashed.cancel()
-        finally:
-            starting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await starting
-            await service.stop()
-
-
-@contextlib.asynccontextmanager
-async def _asked_to_stop() -> AsyncIterator[asyncio.Task[object]]:
-    """A task that is done when a signal asks the process to stop."""
-    loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def ask() -> None:
-        asked.set()
-        for number in signals:
-            loop.remove_signal_handler(number)
-
-    for number in signals:
-        loop.add_signal_handler(number, ask)
-    waiting: asyncio.Task[object] = asyncio.create_task(asked.wait())
-    try:
-        yield waiting
-    finally:
-        waiting.cancel()
-
-
-async def _first_of(*tasks: asyncio.Task[Any]) -> None:
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

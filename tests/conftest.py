@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from processor.store.clickhouse import ClickHouseStore, StoreConfig, connect, open_store
+from processor.store.clickhouse import ClickHouseStore, open_store
+from processor.store.connection import StoreConfig, connect
+from processor.store.ddl import Target
 from processor.store.migrations import migrate
 
 
@@ -61,7 +63,7 @@ def chdb_client(store_config: StoreConfig) -> Iterator[Callable[[str], Any]]:
     def open_database(database: str = store_config.database) -> Any:
         client = connect(replace(store_config, database=database))
         clients.append(client)
-        migrate(client, database)
+        migrate(client, Target(database))
         return client
 
     yield open_database

@@ -49,6 +49,7 @@ _PROPERTIES: Final = {
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
     "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "500",  # for whoever wants to see soon that a member has died
     # A misspelt topic should be an error, and ours are created by whoever uses them.
     "auto.create.topics.enable": "false",
     # Fewer threads than a server's defaults: it shares a small machine with what it is there for.

@@ -7,12 +7,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from processor.cli import dlq, schema, sessions
 from processor.errors import OtelSessionsError
+from processor.role import Role
+
+if TYPE_CHECKING:
+    from processor.config import Config
 
 app = typer.Typer(
     name="otel-sessions",
@@ -57,12 +61,21 @@ def root(
     """Turns the spans of LLM agents into sessions."""
 
 
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="YAML file; without it the embedded default, with its data under ./data."),
+]
+RoleOption = Annotated[
+    Role | None,
+    typer.Option(
+        help="Do one part of what the file defines: receiver (OTLP to Kafka), worker (Kafka to ClickHouse), api "
+        "(queries), or all of it; without it, what the file's pipeline says."
+    ),
+]
+
+
 @app.command()
-def run(
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file; without it the embedded default, with its data under ./data.")
-    ] = None,
-) -> None:
+def run(config: ConfigFile = None, role: RoleOption = None) -> None:
     """Run the processor until SIGINT or SIGTERM."""
     import asyncio
 
@@ -70,11 +83,10 @@ def run(
 
     tune_allocators()  # before anything imports what it tunes
 
-    from processor.config import load_config
-    from processor.service import run_until_signal
+    from processor.process import run_until_signal
     from processor.telemetry.logging import configure_logging
 
-    settings = load_config(config)
+    settings = _load(config, role)
     configure_logging(settings.service.telemetry.logs)
     try:
         asyncio.run(run_until_signal(settings))
@@ -83,9 +95,14 @@ def run(
 
 
 @app.command()
-def validate(file: Annotated[Path, typer.Argument(help="YAML file.")]) -> None:
+def validate(file: Annotated[Path, typer.Argument(help="YAML file.")], role: RoleOption = None) -> None:
     """Check a configuration file and say what is wrong with it."""
+    _load(file, role)
+    typer.echo(f"{file}: valid")
+
+
+def _load(file: Path | None, role: Role | None) -> Config:
     from processor.config import load_config
 
-    load_config(file)
-    typer.echo(f"{file}: valid")
+    settings = load_config(file)
+    return settings if role is None else settings.as_role(role)

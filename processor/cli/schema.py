@@ -35,8 +35,9 @@ def print_sql(config: ConfigFile = None) -> None:
 @app.command()
 def migrate(config: ConfigFile = None) -> None:
     """Create what is missing. Safe to run again, and while others do; an embedded store must not be in use."""
-    from processor.store.clickhouse import check_schema, connect, migrate_schema
+    from processor.store.connection import connect
     from processor.store.data_directory import DataDirectory
+    from processor.store.schema import check_schema, migrate_schema
 
     exporter = _exporter(config)
     directory = DataDirectory(exporter)
@@ -54,12 +55,12 @@ def migrate(config: ConfigFile = None) -> None:
 @app.command()
 def check(config: ConfigFile = None) -> None:
     """Compare the database with what this version needs: exit code 0, or 1 and a line for each difference."""
-    from processor.store.clickhouse import CHDB, check_schema
     from processor.store.data_directory import DataDirectory
+    from processor.store.schema import check_schema
 
     exporter = _exporter(config)
     directory = DataDirectory(exporter)
-    if exporter.target.embedded and not Path(exporter.dsn.removeprefix(CHDB)).is_dir():
+    if exporter.directory is not None and not exporter.directory.is_dir():
         # To open it would be to create it.
         raise ConfigError("exporters.clickhouse.dsn: there is no such directory yet; 'otel-sessions run' creates it")
     directory.claim()

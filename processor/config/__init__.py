@@ -1,6 +1,7 @@
 """Collector-style YAML to one tree of frozen dataclasses.
 
-`document` reads YAML, `environment` expands `${env:NAME}`, `fields` checks and builds, `tree` says what there is.
+`document` reads YAML, `environment` expands `${env:NAME}`, `fields` checks and builds, `tree` says what there is,
+`pipeline` how it may be connected.
 """
 
 from __future__ import annotations

@@ -8,23 +8,27 @@ alone). Shape and names: the Collector's.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
 
 from processor.api.config import ApiConfig
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.config.fields import nearest
+from processor.config.pipeline import KAFKA, Pipeline, pipeline_of
 from processor.errors import ConfigError
-from processor.log.kafka.config import KafkaReceiverConfig
+from processor.log.kafka.config import KafkaExporterConfig, KafkaReceiverConfig
 from processor.log.memory import MemoryLogConfig
 from processor.receiver.otlp_grpc import OtlpGrpcConfig
 from processor.receiver.otlp_http import OtlpHttpConfig
-from processor.store.clickhouse import CHDB, StoreConfig
+from processor.role import Role
+from processor.store.connection import CHDB, StoreConfig
 from processor.telemetry.logging import LogsConfig
 from processor.telemetry.server import HealthConfig, MetricsServerConfig
 from processor.worker import WorkerConfig
 
-_DSN_SCHEMES = (CHDB, "http://", "https://")
+HEALTH_CHECK: Final = "health_check"
+SESSIONS_API: Final = "sessions_api"
+_DSN_SCHEMES: Final = (CHDB, "http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,18 @@ class ClickHouseExporterConfig(StoreConfig):
     def __post_init__(self) -> None:
         if not self.dsn.startswith(_DSN_SCHEMES):
             raise ConfigError(f"dsn: must begin with one of {', '.join(_DSN_SCHEMES)}")
+        _ = self.target  # which refuses names that can't stand in SQL, and a cluster in this process
 
 
 @dataclass(frozen=True, slots=True)
 class Exporters:
-    """Where rows go."""
+    """Where rows go, or spans on their way to them."""
 
     clickhouse: ClickHouseExporterConfig | None = None
+    kafka: KafkaExporterConfig | None = field(
+        default=None,
+        metadata={"help": "Spans to Kafka, for workers to take; not there is none, empty is every default."},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +106,6 @@ class Telemetry:
 
     metrics: MetricsServerConfig = field(default_factory=MetricsServerConfig)
     logs: LogsConfig = field(default_factory=LogsConfig)
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """Which of the defined components one pipeline connects."""
-
-    receivers: tuple[str, ...] = field(default=("otlp",), metadata={"help": "Defined receivers, at least one."})
-    processors: tuple[str, ...] = field(default=("sessions",), metadata={"help": "Exactly `sessions`."})
-    exporters: tuple[str, ...] = field(default=("clickhouse",), metadata={"help": "Exactly `clickhouse`."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,45 +144,91 @@ class Config:
         _check_names(pipeline.receivers, self.receivers, "receivers", f"{path}.receivers")
         _check_names(pipeline.processors, self.processors, "processors", f"{path}.processors")
         _check_names(pipeline.exporters, self.exporters, "exporters", f"{path}.exporters")
-        if "kafka" in pipeline.receivers:
-            raise ConfigError(f"{path}.receivers: kafka can't be run in this version; `dlq` alone uses receivers.kafka")
+        pipeline.check(path)
         if self.service.extensions is not None:
-            _check_names(
-                self.service.extensions, self.extensions, "extensions", "service.extensions", empty_is_fine=True
+            _check_names(self.service.extensions, self.extensions, "extensions", "service.extensions")
+            if SESSIONS_API in self.service.extensions and self.exporters.clickhouse is None:
+                raise ConfigError(
+                    f"service.extensions: {SESSIONS_API} reads what exporters.clickhouse names, which is not there"
+                )
+        if pipeline.is_empty and self.sessions_api is None:
+            raise ConfigError(f"{path}: empty, and no {SESSIONS_API} is served: there is nothing to do")
+
+    def as_role(self, role: Role) -> Config:
+        """The same file, for a process that does that part of it.
+
+        Errors: `ConfigError` for what the role needs and the file does not define.
+        """
+        has_kafka = self.receivers.kafka is not None and self.exporters.kafka is not None
+        store = self.exporters.clickhouse
+        if role is Role.API and store is not None and store.target.embedded:
+            raise ConfigError(
+                f"exporters.clickhouse.dsn: {store.dsn} is read by no other process than the one that writes to it; "
+                "name a server for --role api"
             )
+        extensions = self.service.extensions
+        if role is Role.RECEIVER or (role is Role.WORKER and store is not None and not store.target.embedded):
+            extensions = self._served(HEALTH_CHECK)
+        elif role is Role.API:
+            extensions = self._served(HEALTH_CHECK, SESSIONS_API)
+        pipelines = Pipelines(pipeline_of(role, has_kafka=has_kafka))
+        try:
+            return replace(self, service=replace(self.service, extensions=extensions, pipelines=pipelines))
+        except ConfigError as error:
+            raise ConfigError(f"--role {role}: {error}") from error
+
+    def _served(self, *names: str) -> tuple[str, ...]:
+        return tuple(name for name in names if name in _defined(self.extensions))
+
+    @property
+    def otlp(self) -> OtlpReceiverConfig | None:
+        """The OTLP receiver, None where the pipeline does not begin with it."""
+        return self.receivers.otlp if self.service.pipelines.traces.receives else None
+
+    @property
+    def kafka_exporter(self) -> KafkaExporterConfig | None:
+        """Where the OTLP receiver writes to, None where that is memory."""
+        return self.exporters.kafka if KAFKA in self.service.pipelines.traces.exporters else None
+
+    @property
+    def kafka_receiver(self) -> KafkaReceiverConfig | None:
+        """Where the worker reads from, None where that is memory."""
+        return self.receivers.kafka if KAFKA in self.service.pipelines.traces.receivers else None
+
+    @property
+    def sessions(self) -> WorkerConfig | None:
+        """The worker, None in a process without."""
+        return self.processors.sessions if self.service.pipelines.traces.works else None
 
     @property
     def health_check(self) -> HealthConfig | None:
         """The health extension, None where it is not served."""
-        return self.extensions.health_check if self._serves("health_check") else None
+        return self.extensions.health_check if self._serves(HEALTH_CHECK) else None
 
     @property
     def sessions_api(self) -> ApiConfig | None:
-        """The REST API, None where it is not served."""
-        return self.extensions.sessions_api if self._serves("sessions_api") else None
+        """The REST API, None where it is not served, or there is no store to read."""
+        served = self.exporters.clickhouse is not None and self._serves(SESSIONS_API)
+        return self.extensions.sessions_api if served else None
 
     @property
     def clickhouse_http(self) -> ClickHouseHttpConfig | None:
         """The ClickHouse HTTP interface, None where it is not served: a store on a server has its own."""
         exporter = self.exporters.clickhouse
-        embedded = exporter is not None and exporter.dsn.startswith(CHDB)
+        embedded = exporter is not None and exporter.directory is not None
         return self.extensions.clickhouse_http if embedded and self._serves("clickhouse_http") else None
 
     def _serves(self, extension: str) -> bool:
         return self.service.extensions is None or extension in self.service.extensions
 
 
-def _check_names(
-    names: tuple[str, ...], section: Any, section_name: str, path: str, *, empty_is_fine: bool = False
-) -> None:
+def _check_names(names: tuple[str, ...], section: Any, section_name: str, path: str) -> None:
     defined = _defined(section)
     for name in names:
         if name not in defined:
             raise ConfigError(f"{path}: {name!r} is not defined in {section_name}; {nearest(name, defined)}")
     if len(set(names)) != len(names):
         raise ConfigError(f"{path}: a name stands twice; keep one")
-    if not names and not empty_is_fine:
-        raise ConfigError(f"{path}: empty; name at least one of {', '.join(defined) or f'what {section_name} defines'}")
 
 
 def _defined(section: Any) -> Iterable[str]:

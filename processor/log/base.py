@@ -84,4 +84,7 @@ class LogReader(Protocol):
         """
 
     async def close(self) -> None:
-        """Hand out nothing new. Safe to call twice."""
+        """Hand out nothing new, at once. What was handed out may still be committed. Safe to call twice."""
+
+    async def leave(self, timeout_s: float = 10.0) -> None:
+        """After the last commit: let others take over, and disconnect. Safe to call twice, and without `start`."""

@@ -127,3 +127,7 @@ class MemoryLog:
         """Refuse new appends and wake the poller."""
         self._closed = True
         self._arrived.set()
+
+    async def leave(self, timeout_s: float = 10.0) -> None:
+        """Nobody takes over from a log that ends with its process."""
+        await self.close()

@@ -31,6 +31,12 @@ class Store(Protocol):
     def read_spans(self, traces: pl.DataFrame) -> pl.DataFrame:
         """All stored narrow spans of some traces. Shape: in, `tenant, trace_id`; out, `model.SESSION_SPANS`."""
 
+    def share_traces(self, traces: pl.DataFrame) -> None:
+        """Note traces whose spans are not with one worker alone. Shape: `tenant, trace_id`."""
+
+    def shared_among(self, traces: pl.DataFrame) -> pl.DataFrame:
+        """Those of the traces that any worker has noted as shared. Shape: `tenant, trace_id`, distinct."""
+
     def read_session_rollups(self, sessions: pl.DataFrame) -> pl.DataFrame:
         """The rows of some sessions, computed from all of their trace rows as they are stored now.
 

@@ -43,13 +43,11 @@ def hosts(client: Any, target: Target) -> list[str]:
 def tables_on_every_host(client: Any, target: Target) -> frozenset[str] | None:
     """Names of the tables and views that no server lacks; None where one lacks the database."""
     everywhere = hosts(client, target)
-    where = f"name = '{target.database}'"
-    query = f"SELECT DISTINCT hostName() FROM {_system(target, 'databases')} WHERE {where}"
+    query = f"SELECT DISTINCT hostName() FROM {_system(target, 'databases')} WHERE name = '{target.database}'"
     if {row[0] for row in _rows(client, query, target)} != set(everywhere):
         return None
     found = defaultdict(set)
-    where = f"database = '{target.database}'"
-    query = f"SELECT hostName(), name FROM {_system(target, 'tables')} WHERE {where}"
+    query = f"SELECT hostName(), name FROM {_system(target, 'tables')} WHERE database = '{target.database}'"
     for host, name in _rows(client, query, target):
         found[name].add(host)
     return frozenset(name for name, on in found.items() if on == set(everywhere))

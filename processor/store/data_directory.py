@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from processor.errors import ConfigError
-from processor.store.clickhouse import CHDB, StoreConfig
+from processor.store.connection import StoreConfig
 
 _LOCK = "otel-sessions.lock"
 _SCRATCH = "otel-sessions.batches"
@@ -26,7 +26,7 @@ class DataDirectory:
     """Holds the directory of an embedded store from `claim` to `release`; a server's store needs no claim."""
 
     def __init__(self, config: StoreConfig) -> None:
-        self._path = Path(config.dsn.removeprefix(CHDB)).absolute() if config.dsn.startswith(CHDB) else None
+        self._path = config.directory
         self._descriptor: int | None = None
 
     def claim(self) -> None:

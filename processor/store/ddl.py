@@ -24,6 +24,7 @@ SHARDED_BY: Final = {
     "otel_traces": "cityHash64(Tenant, TraceId)",
     "session_spans": _BY_TRACE,
     "trace_sessions": _BY_TRACE,
+    "shared_traces": _BY_TRACE,
     "session_traces": _BY_SESSION,
     "session_rollups": _BY_SESSION,
     "rollup_checkpoints": "cityHash64(worker)",
@@ -32,8 +33,8 @@ SHARDED_BY: Final = {
 would keep one a shard."""
 
 REPLICATED: Final = "Replicated"
-PATH: Final = "'/clickhouse/tables/{shard}/{database}/{table}'"
-REPLICA: Final = "'{replica}'"
+_PATH: Final = "'/clickhouse/tables/{shard}/{database}/{table}'"
+_REPLICA: Final = "'{replica}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,14 @@ class Target:
 
     def __post_init__(self) -> None:
         if not _IDENTIFIER.fullmatch(self.database):
-            raise ConfigError(
-                f"exporters.clickhouse.database: {self.database!r} must be letters, digits and underscores"
-            )
+            raise ConfigError(f"database: {self.database!r} must be letters, digits and underscores, no digit first")
         if self.cluster and not _CLUSTER.fullmatch(self.cluster):
             raise ConfigError(
-                f"exporters.clickhouse.cluster: {self.cluster!r} must be letters, digits, '_', '.' and '-', or one "
+                f"cluster: {self.cluster!r} must be letters, digits, '_', '.' and '-', or one "
                 "macro of the server in braces"
             )
         if self.cluster and self.embedded:
-            raise ConfigError(
-                "exporters.clickhouse.cluster: the embedded store has none; name a server in dsn, or leave it empty"
-            )
+            raise ConfigError("cluster: the embedded store has none; name a server in dsn, or leave it empty")
 
     @property
     def on_cluster(self) -> str:
@@ -113,7 +110,7 @@ def distributed_engine(table: str, target: Target) -> str:
 
 def _replicated(sql: str) -> str:
     def engine(plain: re.Match[str]) -> str:
-        arguments = [PATH, REPLICA, *([plain[2]] if plain[2] else [])]
+        arguments = [_PATH, _REPLICA, *([plain[2]] if plain[2] else [])]
         return f"ENGINE = {REPLICATED}{plain[1]}({', '.join(arguments)})"
 
     replicated, count = _ENGINE.subn(engine, sql)

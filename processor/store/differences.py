@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from processor.store.catalog import Applied, Stored, applied_files, as_the_server_writes_it, hosts, stored_tables
-from processor.store.ddl import REPLICATED, Target, distributed_engine
+from processor.store.ddl import REPLICATED, Target, distributed_engine, tables_of
 from processor.store.migrations import edited_files, newer_files
 from processor.store.tables import Migration, Table, View, described, read_migrations
 
@@ -29,15 +29,18 @@ def differences(client: Any, target: Target) -> list[str]:
     migrations = read_migrations()
     expected = described(migrations)
     stored = stored_tables(client, target)
+    everywhere = hosts(client, target)
     found = []
-    for host in hosts(client, target):
+    for host in everywhere:
         on = f"on {host}: " if target.cluster else ""
         if host not in stored:
             found.append(f"{on}database {target.database} is missing or empty")
             continue
         for table in expected.values():
             found += [f"{on}{sentence}" for sentence in _of_table(client, target, table, stored[host])]
-    if all("schema_migrations" in tables for tables in stored.values()) and stored:
+    # Through a Distributed table every server is asked for its own.
+    notes = tables_of(migrations[0], target)
+    if all(notes <= stored.get(host, {}).keys() for host in everywhere):
         found += _of_files(applied_files(client, target), migrations)
     return found
 
@@ -82,16 +85,16 @@ def _of_view(client: Any, target: Target, view: View, stored: dict[str, Stored])
 
 
 def _of_engine(target: Target, table: Table, name: str, stored: Stored) -> Iterator[str]:
-    engine = _ENGINE.match(stored.engine)
-    family = engine["family"] if engine else stored.engine
-    # Paths and replica names of replicated tables are the cluster's affair.
-    arguments = [part for part in ((engine and engine["arguments"]) or "").split(", ") if not part.startswith("'")]
-    prefix = REPLICATED if target.cluster else ""
-    wanted = _shown(f"{prefix}{table.engine}", table.version)
-    if family.removeprefix(_SHARED) != family:
-        family = f"{prefix}{family.removeprefix(_SHARED)}"
-    if _shown(family, ", ".join(arguments)) != wanted:
-        yield f"table {name} has the engine {_shown(family, ', '.join(arguments))}, expected {wanted}"
+    replicated = REPLICATED if target.cluster else ""
+    matched = _ENGINE.match(stored.engine)
+    family, arguments = (matched["family"], matched["arguments"] or "") if matched else (stored.engine, "")
+    if family.startswith(_SHARED):
+        family = replicated + family.removeprefix(_SHARED)
+    # Paths and replica names are the cluster's affair.
+    version = ", ".join(argument for argument in arguments.split(", ") if not argument.startswith("'"))
+    found, wanted = _shown(family, version), _shown(replicated + table.engine, table.version)
+    if found != wanted:
+        yield f"table {name} has the engine {found}, expected {wanted}"
     for what, is_key, wanted_key in (
         ("partition key", stored.partition_key, table.partition_key),
         ("primary key", stored.primary_key, table.primary_key),
@@ -104,11 +107,10 @@ def _of_engine(target: Target, table: Table, name: str, stored: Stored) -> Itera
 def _of_columns(table: Table, name: str, stored: Stored) -> Iterator[str]:
     for column in table.columns:
         there = stored.columns.get(column.name)
-        wanted = f"{column.type} {column.kind}".rstrip()
         if there is None:
-            yield f"column {name}.{column.name} is missing, expected {wanted}"
+            yield f"column {name}.{column.name} is missing, expected {column.definition}"
         elif there != column:
-            yield f"column {name}.{column.name} is {f'{there.type} {there.kind}'.rstrip()}, expected {wanted}"
+            yield f"column {name}.{column.name} is {there.definition}, expected {column.definition}"
 
 
 def _shown(family: str, version: str) -> str:

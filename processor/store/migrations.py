@@ -29,17 +29,17 @@ _MERGED_LATE = (
 _EMBEDDED_SETTINGS = {**dict.fromkeys(_TABLES, _UNCOUNTED), **dict.fromkeys(_SPAN_TABLES, _MERGED_LATE)}
 
 
-def migrate(client: Any, database: str, embedded: bool = False, cluster: str = "") -> list[str]:
+def migrate(client: Any, target: Target) -> list[str]:
     """Create what is missing; what was done, a line each, empty where everything was there.
 
     Errors: `ConfigError` for a database that a newer version has migrated, and for a file that was edited after it was
     applied; the driver's.
     """
-    target, migrations, done = Target(database, cluster, embedded), read_migrations(), []
+    migrations, done = read_migrations(), []
     present = tables_on_every_host(client, target)
     if present is None:
         client.command(create_database(target))
-        done.append(f"created database {database}")
+        done.append(f"created database {target.database}")
         present = frozenset()
     notes = migrations[0]
     if not tables_of(notes, target) <= present:
@@ -47,7 +47,7 @@ def migrate(client: Any, database: str, embedded: bool = False, cluster: str = "
             client.command(statement)
     applied = applied_files(client, target)
     if wrong := [*newer_files(applied, migrations), *edited_files(applied, migrations)]:
-        raise ConfigError(f"exporters.clickhouse.database: {database}: {'; '.join(wrong)}")
+        raise ConfigError(f"exporters.clickhouse.database: {target.database}: {'; '.join(wrong)}")
     noted = {file.version for file in applied}
     again: set[str] = set()
     for migration in migrations:
@@ -58,7 +58,7 @@ def migrate(client: Any, database: str, embedded: bool = False, cluster: str = "
             client.command(statement)
         again.add(migration.table)
         done.append(f"applied {migration.name}")
-    for statement in embedded_settings(target):
+    for statement in _embedded_settings(target):
         client.command(statement)
     return done
 
@@ -68,18 +68,8 @@ def script(target: Target) -> str:
     parts = [create_database(target)]
     for migration in read_migrations():
         parts += [*statements(migration, target), record(migration, target)]
-    parts += embedded_settings(target)
+    parts += _embedded_settings(target)
     return "".join(f"{part};\n\n" for part in parts).rstrip("\n") + "\n"
-
-
-def embedded_settings(target: Target) -> list[str]:
-    """What an embedded store's tables are told beyond the files; nothing for a server's."""
-    if not target.embedded:
-        return []
-    return [
-        f"ALTER TABLE {target.database}.{table} MODIFY SETTING {settings}"
-        for table, settings in _EMBEDDED_SETTINGS.items()
-    ]
 
 
 def newer_files(applied: frozenset[Applied], migrations: list[Migration]) -> list[str]:
@@ -101,4 +91,14 @@ def edited_files(applied: frozenset[Applied], migrations: list[Migration]) -> li
         "is what the file says"
         for file in sorted(applied)
         if file.version in ours and file.checksum != ours[file.version].checksum
+    ]
+
+
+def _embedded_settings(target: Target) -> list[str]:
+    """What an embedded store's tables are told beyond the files; nothing for a server's."""
+    if not target.embedded:
+        return []
+    return [
+        f"ALTER TABLE {target.database}.{table} MODIFY SETTING {settings}"
+        for table, settings in _EMBEDDED_SETTINGS.items()
     ]

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, Protocol
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
-from processor.errors import Retryable
+from processor.store.connection import driver_errors_translated
 from processor.store.session_sql import (
     SORT_COLUMNS,
     SessionFilter,
@@ -27,8 +25,6 @@ __all__ = ["SORT_COLUMNS", "Row", "SessionFilter", "SessionQueries", "SortOrder"
 
 Row = dict[str, Any]
 
-# Syntax, unknown names, types: a statement of ours is wrong and no retry mends it.
-_OUR_MISTAKES = frozenset({36, 42, 43, 46, 47, 53, 60, 62, 81, 386})
 _NO_DETAILS: Row = {"span_kind": "", "status_message": "", "attributes": {}}
 
 
@@ -42,7 +38,8 @@ class Client(Protocol):
 class SessionQueries:
     """The reader of one database through one client.
 
-    Errors: `Retryable` when the store is away or a query takes longer than `timeout_s`.
+    Errors: `Retryable` when the store is away or a query takes longer than `timeout_s`; `Permanent` when it refuses
+    the statement or the user.
     """
 
     def __init__(self, client: Client, database: str, timeout_s: int = 30) -> None:
@@ -106,10 +103,6 @@ class SessionQueries:
         return int(self._rows(statement)[0]["total"])
 
     def _rows(self, statement: Statement) -> list[Row]:
-        try:
+        with driver_errors_translated():
             result = self._client.query(statement.sql, parameters=statement.parameters, settings=self._settings)
-        except (ClickHouseError, OSError) as error:
-            if getattr(error, "code", None) in _OUR_MISTAKES:
-                raise
-            raise Retryable(f"{type(error).__name__}: {str(error)[:500]}") from error
         return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]

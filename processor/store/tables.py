@@ -36,6 +36,11 @@ class Column:
     type: str
     kind: str
 
+    @property
+    def definition(self) -> str:
+        """Type and kind, as a message shows them."""
+        return f"{self.type} {self.kind}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -145,10 +150,12 @@ def _table(migration: Migration) -> Table:
 def _altered(table: Table | View, migration: Migration) -> Table:
     assert isinstance(table, Table), f"{migration.name}: alters a view"
     clauses = migration.words.partition(f".{migration.table} ")[2]
-    added = [_ADDED.fullmatch(clause) for clause in _split(clauses)]
-    columns = [column for clause in added if clause is not None for column in _columns(clause[1])]
-    assert None not in added, f"{migration.name}: only ADD COLUMN IF NOT EXISTS is understood"
-    return replace(table, columns=table.columns + tuple(columns))
+    columns = list(table.columns)
+    for clause in _split(clauses):
+        added = _ADDED.fullmatch(clause)
+        assert added is not None, f"{migration.name}: only ADD COLUMN IF NOT EXISTS is understood"
+        columns += _columns(added[1])
+    return replace(table, columns=tuple(columns))
 
 
 def _columns(text: str) -> Iterator[Column]:

@@ -16,15 +16,11 @@ SPANS_PER_TRACE_MAX = 1_000
 SPANS_MAX = 10_000
 ATTRIBUTE_CHARS_MAX = 8_192
 
-_NEWEST_TRACES = """SELECT * FROM {database}.session_traces
-    WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}
-    ORDER BY version DESC LIMIT 1 BY trace_id"""
-
 
 def count_traces(database: str, tenant: str, session_id: str) -> Statement:
     """How many traces the session has: one row, one column."""
     return Statement(
-        f"SELECT count() AS total FROM ({_NEWEST_TRACES.format(database=database)}) WHERE span_count > 0",
+        f"SELECT count() AS total FROM ({_newest_traces(database)}) WHERE span_count > 0",
         {"tenant": tenant, "session_id": session_id},
     )
 
@@ -33,7 +29,7 @@ def page_of_traces(database: str, tenant: str, session_id: str, limit: int, offs
     """One page of the session's traces, as they happened; ties broken by trace id."""
     return Statement(
         f"""SELECT trace_id, name, status_code, start_ns, end_ns, total_tokens, cost_nano_usd, span_count, error_count
-FROM ({_NEWEST_TRACES.format(database=database)})
+FROM ({_newest_traces(database)})
 WHERE span_count > 0
 ORDER BY start_ns, trace_id
 LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
@@ -90,3 +86,9 @@ LIMIT {SPANS_MAX}""",
             "to_ns": max(starts_ns),
         },
     )
+
+
+def _newest_traces(database: str) -> str:
+    return f"""SELECT * FROM {database}.session_traces
+    WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}
+    ORDER BY version DESC LIMIT 1 BY trace_id"""

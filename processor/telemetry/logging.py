@@ -57,3 +57,5 @@ def configure_logging(config: LogsConfig) -> None:
     # These say at "info" what our own lines say already.
     for chatty in ("uvicorn", "httpx", "clickhouse_connect"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+    # While brokers are away it says so fifty times a second, as errors; our own lines say it once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -67,14 +67,21 @@ def make_batch(decoder: Decoder, records: Sequence[Record], now_ns: int) -> Batc
 def write_batch(batch: Batch, directory: Path, batch_seq: int) -> WrittenBatch:
     """Write the rows of a batch to files named after its number, which the narrow rows bear.
 
-    Errors: `OSError` when the directory can't be written.
+    Errors: `OSError` when the directory can't be written; then there may be parts of files, see `remove_files`.
     """
     number = pl.lit(batch_seq, pl.UInt64).alias("batch_seq")
-    files = (
-        (directory / f"{batch_seq}.otel_traces.arrows", batch.wide),
-        (directory / f"{batch_seq}.session_spans.arrows", batch.narrow.with_columns(number).to_arrow()),
-    )
-    for path, rows in files:
+    wide, narrow = _files(directory, batch_seq)
+    for path, rows in ((wide, batch.wide), (narrow, batch.narrow.with_columns(number).to_arrow())):
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, rows.schema) as stream:
             stream.write_table(rows)
-    return WrittenBatch(files[0][0], files[1][0], len(batch.wide), len(batch.narrow), batch.outcomes, batch.rejected)
+    return WrittenBatch(wide, narrow, len(batch.wide), len(batch.narrow), batch.outcomes, batch.rejected)
+
+
+def remove_files(directory: Path, batch_seq: int) -> None:
+    """Delete what `write_batch` may have left of a batch that it did not get to the end of."""
+    for path in _files(directory, batch_seq):
+        path.unlink(missing_ok=True)
+
+
+def _files(directory: Path, batch_seq: int) -> tuple[Path, Path]:
+    return directory / f"{batch_seq}.otel_traces.arrows", directory / f"{batch_seq}.session_spans.arrows"

@@ -8,6 +8,7 @@ files that the store reads itself, so no row passes through this process that it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import multiprocessing
 import os
@@ -25,8 +26,9 @@ from processor.allocators import tune_allocators
 from processor.clock import now_ns
 from processor.decode.otlp import Decoder
 from processor.decode.verdicts import Admission
+from processor.errors import Retryable
 from processor.log.base import Record
-from processor.worker.batch import WrittenBatch, make_batch, write_batch
+from processor.worker.batch import WrittenBatch, make_batch, remove_files, write_batch
 
 _log = structlog.get_logger(__name__)
 
@@ -59,9 +61,19 @@ class Decoding:
     async def batch(self, records: Sequence[Record], batch_seq: int) -> WrittenBatch:
         """Decode, normalize and write the rows.
 
-        Errors: whatever a fault of ours raises, `BrokenProcessPool` when two processes died of these records, `OSError`
-        when the files can't be written.
+        Errors: `Retryable` when this machine lacks what it takes, room for the files or for a process; else the records
+        are to blame: `BrokenProcessPool` when two processes died of them, or whatever a fault of ours raises.
         """
+        try:
+            return await self._decoded(records, batch_seq)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                remove_files(self._directory, batch_seq)
+            if isinstance(error, OSError | MemoryError):
+                raise Retryable(f"requests can't be decoded now: {error or 'out of memory'}; retry") from error
+            raise
+
+    async def _decoded(self, records: Sequence[Record], batch_seq: int) -> WrittenBatch:
         work = (records, batch_seq, now_ns(), self._directory)
         if self._decoder is not None:
             return await self._run(_batch, self._decoder, *work)
@@ -111,7 +123,6 @@ def _is_ready() -> bool:
 def _begin_process(admission: Admission) -> None:
     global _decoder  # noqa: PLW0603 (a pool's process has no other place for what it keeps between calls)
     tune_allocators()
-    os.nice(5)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the parent gets them too, and ends this process when it has drained
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()

@@ -1,8 +1,14 @@
 """Keeps trace and session rows current: one `tick` rolls up what was stored since the last, and what waits.
 
-Single-threaded: the worker runs ticks one after the other in a thread; only `add` may be called from elsewhere. Every
-row it writes comes from `processor.rollup`, out of a *whole* trace or session: from memory where memory provably has
-all of a trace, else read back from the store. So ticks decide how fresh a row is, never what it says.
+Every trace row comes from `processor.rollup`, out of a *whole* trace: from memory where memory provably has all of it,
+else read back from the store. Every session row is the store's own roll-up of its trace rows. So ticks decide how fresh
+a row is, never what it says.
+
+Beside other workers memory proves nothing of a trace that some worker got spans of which nobody placed. Such a worker
+stores them, notes the trace as shared, and reads it back, in this order; the others store, look for notes, and only
+then trust their memory: whoever comes second sees the first (ADR 0012).
+
+Single-threaded: the worker runs ticks one after the other in a thread; what may be called from others says so.
 """
 
 from __future__ import annotations
@@ -54,6 +60,15 @@ class RollupConfig:
             "max": 100_000_000,
         },
     )
+    waiting_traces_max: int = field(
+        default=1_000_000,
+        metadata={
+            "help": "Traces that may wait to be read back, and sessions to be recomputed, about 300 bytes each; beyond "
+            "it nothing is taken from the queue.",
+            "min": 1_000,
+            "max": 100_000_000,
+        },
+    )
     recent_spans_max: int = field(
         default=300_000,
         metadata={"help": "Spans kept in memory for rollups, about 350 bytes each.", "min": 1_000, "max": 100_000_000},
@@ -99,7 +114,7 @@ class Rollups:
         self._doubtful: list[_Batch] = []
         self._last_batch_seq = 0
         self._rolled_up_to = 0
-        self._keeps_checkpoint = False
+        self._alone = False  # no other process writes to this store
         self._waiting_since_s: float | None = None  # of what the last tick left
         self._unbound_is_stale = True
         self._next_count_s = 0.0
@@ -107,9 +122,10 @@ class Rollups:
     def resume(self, now_s: float) -> int:
         """Mark what was stored but not rolled up, and keep a checkpoint of it in the store from here on.
 
-        For a log that does not give out again what it has given out once. The last batch number comes back.
+        For a log that does not give out again what it has given out once, and is this process's own: nobody else writes
+        to the store. The last batch number comes back.
         """
-        self._keeps_checkpoint = True
+        self._alone = True
         self._rolled_up_to = self._store.checkpoint()
         # A batch without narrow rows leaves its number in the checkpoint only; it must not be given out again.
         self._last_batch_seq = max(self._store.last_batch_seq(), self._rolled_up_to)
@@ -129,7 +145,9 @@ class Rollups:
             self._seen_sessions.add(keys.select(SESSION_KEY))
 
     def add(self, rows: pl.DataFrame, batch_seq: int, now_s: float, whole: bool = True) -> None:
-        """Spans that are in the store now; `whole` when no other worker gets spans of their traces. Any thread."""
+        """Spans that are in the store now; `whole` when they were placed: no other worker gets placed spans of their
+        traces. Any thread.
+        """
         with self._lock:
             self._arrived.append(_Batch(rows, Mark(now_s, batch_seq), whole))
 
@@ -144,10 +162,12 @@ class Rollups:
         return self._rolled_up_to
 
     @property
-    def waiting_spans(self) -> int:
-        """Stored spans that no tick has seen. Any thread."""
+    def is_full(self) -> bool:
+        """Whether as much waits for ticks as may. Any thread."""
         with self._lock:
-            return sum(len(batch.rows) for batch in self._arrived)
+            spans = sum(len(batch.rows) for batch in self._arrived)
+        keys = max(len(self._unsure), len(self._sessions))
+        return spans > self._config.waiting_spans_max or keys > self._config.waiting_traces_max
 
     @property
     def is_current(self) -> bool:
@@ -187,7 +207,9 @@ class Rollups:
         if batches[0].whole:
             self._write_traces(self._in_memory(fresh, mark), mark)
         else:
-            self._look_up(fresh.select(TRACE_KEY).unique(), mark)
+            traces = fresh.select(TRACE_KEY).unique()
+            self._store.share_traces(traces)
+            self._look_up(traces, mark)
         with self._lock:
             del self._arrived[: len(batches)]
         self._last_batch_seq = max(self._last_batch_seq, batches[-1].mark.batch_seq)
@@ -211,6 +233,10 @@ class Rollups:
     def _in_memory(self, fresh: pl.DataFrame, mark: Mark) -> pl.DataFrame:
         """All spans of the fresh spans' traces, as far as these are whole in memory; the others become unsure."""
         keys = fresh.select(TRACE_KEY).unique()
+        if not self._alone:
+            shared = self._store.shared_among(keys)
+            self._look_up(shared, mark)
+            keys = keys.join(shared, on=TRACE_KEY, how="anti")
         held = self._recent.held(keys)
         others = keys.join(held, on=TRACE_KEY, how="anti")
         known = pl.Series(self._seen.may_have(others))
@@ -266,7 +292,7 @@ class Rollups:
         batch_seq = _oldest(left).batch_seq - 1 if left else self._last_batch_seq
         if batch_seq <= self._rolled_up_to:
             return
-        if self._keeps_checkpoint:
+        if self._alone:
             self._store.write_checkpoint(batch_seq)
         self._rolled_up_to = batch_seq
 

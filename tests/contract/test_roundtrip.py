@@ -27,7 +27,8 @@ from processor.decode.otlp import Decoder
 from processor.decode.verdicts import Admission
 from processor.log.base import Record
 from processor.model import Receipt
-from processor.store.clickhouse import ClickHouseStore, StoreConfig
+from processor.store.clickhouse import ClickHouseStore
+from processor.store.connection import StoreConfig
 from processor.worker.batch import make_batch
 from tests.storing import insert_wide
 from tests.strategies import DAY_NS, NOW_NS, any_value

@@ -21,13 +21,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from processor.errors import ConfigError, Retryable
+from processor.errors import ConfigError, Permanent, Retryable
 from processor.model import SESSION_ROLLUPS
 from processor.store.catalog import applied_files
-from processor.store.clickhouse import StoreConfig, check_schema, connect, migrate_schema, open_store
+from processor.store.clickhouse import open_store
+from processor.store.connection import StoreConfig, connect, driver_errors_translated
 from processor.store.ddl import SHARDED_BY, Target, record, statements
 from processor.store.migrations import script
 from processor.store.rollup_sql import session_rollups
+from processor.store.schema import check_schema, migrate_schema
 from processor.store.tables import read_migrations
 from tests.clickhouse_server import clickhouse_server
 
@@ -156,13 +158,17 @@ def test_the_check_names_what_is_different(
     assert all(found in sentence for sentence in sentences if found)
 
 
-@pytest.mark.parametrize("table", ["session_traces", "sessions", "schema_migrations"])
-def test_a_dropped_table_comes_back(config: StoreConfig, run: Callable[[str], Any], table: str) -> None:
+@pytest.mark.parametrize(
+    ("table", "files"),
+    [("session_traces", [FILES[4]]), ("sessions", [FILES[7]]), ("schema_migrations", FILES)],
+)
+def test_a_dropped_table_comes_back(
+    config: StoreConfig, run: Callable[[str], Any], table: str, files: list[str]
+) -> None:
     """Being noted as applied does not stand for being there."""
     migrate_schema(config)
     run(f"DROP TABLE {{db}}.{table}")
-    done = migrate_schema(config)
-    assert any(table in line for line in done)
+    assert migrate_schema(config) == [f"applied {name}" for name in files]
     assert check_schema(config) == []
 
 
@@ -270,9 +276,9 @@ def test_connections_to_a_cluster_wait_for_what_they_write(store_config: StoreCo
     query = f"SELECT {', '.join(f'toString(getSetting({name!r}))' for name in names)}"
     with clickhouse_server(store_config, writable=True) as url:
         with connect(StoreConfig(dsn=url, cluster="main")) as client:
-            assert client.query(query).result_rows[0][:3] == ("true", "auto", "in_order")
+            assert client.query(query).result_rows == [("true", "auto", "in_order", "false")]
         with connect(StoreConfig(dsn=url)) as client:
-            assert client.query(query).result_rows[0][1:3] == ("0", "random")
+            assert client.query(query).result_rows == [("false", "0", "random", "true")]
 
 
 def test_each_shard_rolls_its_sessions_up_alone(client: Any, store_config: StoreConfig) -> None:
@@ -297,6 +303,15 @@ def test_each_shard_rolls_its_sessions_up_alone(client: Any, store_config: Store
     assert pl.concat(parts).cast(SESSION_ROLLUPS).sort("session_id").equals(expected.cast(SESSION_ROLLUPS))
 
 
+def test_what_the_driver_raises_becomes_ours(config: StoreConfig) -> None:
+    """By its code, which must reach us from either engine: what no retry mends is told from what one may."""
+    with connect(replace(config, database="system")) as client:
+        with pytest.raises(Permanent, match=r"^ClickHouse: .*no_such_column"), driver_errors_translated():
+            client.query("SELECT no_such_column")
+        with pytest.raises(Retryable, match=r"^ClickHouse: .*too much"), driver_errors_translated():
+            client.query("SELECT throwIf(1, 'too much')")
+
+
 def test_tls_is_spoken_where_the_scheme_says_so() -> None:
     """On any port: nothing of a request, least of all a password, goes out in the clear."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -316,8 +331,16 @@ def test_tls_is_spoken_where_the_scheme_says_so() -> None:
     assert "s3cret" not in str(raised.value)
 
 
-def test_no_password_in_what_went_wrong(tmp_path: Path) -> None:
-    """A server that is away, an option that is none, a directory of a file's name."""
+def test_a_directory_that_can_not_be_one_is_refused(tmp_path: Path) -> None:
+    """With what is wrong with it, before chDB sees it."""
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ConfigError, match=f"exporters.clickhouse.dsn: can't create {file}: File exists"):
+        connect(StoreConfig(dsn=f"chdb://{file}"))
+
+
+def test_no_password_in_what_went_wrong() -> None:
+    """A server that is away, an option that is none."""
     for dsn in ("http://u:s3cret@127.0.0.1:1", "http://u:s3cret@127.0.0.1:1?no_such_option=s3cret"):
         with pytest.raises((Retryable, ConfigError)) as raised:
             connect(StoreConfig(dsn=dsn))

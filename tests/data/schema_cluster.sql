@@ -277,3 +277,17 @@ FROM agents.session_rollups FINAL
 WHERE trace_count > 0;
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (7, '007_sessions.sql', '671a44ce5070d19d');
+
+-- Traces of which some worker stored spans that nobody had placed; no worker trusts its memory of them (ADR 0012).
+CREATE TABLE IF NOT EXISTS agents.shared_traces_local ON CLUSTER 'main-1'
+(
+    tenant LowCardinality(String),
+    trace_id String CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+ORDER BY (tenant, trace_id);
+
+CREATE TABLE IF NOT EXISTS agents.shared_traces ON CLUSTER 'main-1' AS agents.shared_traces_local
+ENGINE = Distributed('main-1', 'agents', 'shared_traces_local', cityHash64(tenant, trace_id));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (8, '008_shared_traces.sql', 'acab8235fbbbea3c');

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import psutil
 
 COMMAND = str(Path(sys.executable).parent / "otel-sessions")
 TIMEOUT_S = 120
+_LOOK_S = 0.02
 
 ANY_PORTS = """
 receivers: {otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}, http: {endpoint: "127.0.0.1:0"}}}}
@@ -38,25 +40,40 @@ def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 class Running:
-    """`otel-sessions run` on free ports, from the moment it says that it has started."""
+    """`otel-sessions run` on free ports, from the moment it says that it has started.
 
-    def __init__(self, folder: Path) -> None:
+    Without `wait` it is not waited for. What it logs goes to a file, so that nobody has to read along.
+    """
+
+    def __init__(
+        self, folder: Path, config: str = ANY_PORTS, *arguments: str, wait: bool = True, **environment: str
+    ) -> None:
+        folder.mkdir(exist_ok=True)
         self.config = folder / "config.yaml"
-        self.config.write_text(ANY_PORTS)
+        self.config.write_text(config)
         self.data = folder / "data"
-        self._process = subprocess.Popen(
-            [COMMAND, "run", "--config", str(self.config)],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"TEST_DATA": str(self.data)},
-        )
+        self._log = folder / f"log-{time.monotonic_ns()}.jsonl"
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                [COMMAND, "run", "--config", str(self.config), *arguments],
+                stderr=log,
+                env=os.environ | {"TEST_DATA": str(self.data)} | environment,
+            )
         self.lines: list[dict[str, Any]] = []
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.lines.append(json.loads(line))
-            if self.lines[-1]["event"] == "started":
-                return
-        raise AssertionError(f"ended with {self._process.wait()}: {self.lines}")
+        if wait:
+            self.wait_until_started()
+
+    def wait_until_started(self) -> None:
+        """Until it says so. Errors: `AssertionError` when it ends instead."""
+        while not (started := [line for line in self.logged() if line["event"] == "started"]):
+            assert self._process.poll() is None, f"ended with {self._process.returncode}: {self._log.read_text()}"
+            time.sleep(_LOOK_S)
+        self.lines = self.logged()[: self.logged().index(started[0]) + 1]
+
+    def logged(self) -> list[dict[str, Any]]:
+        """All complete lines so far."""
+        lines = self._log.read_text().split("\n")[:-1]
+        return [json.loads(line) for line in lines]
 
     def url(self, component: str) -> str:
         """Where a component listens."""
@@ -74,11 +91,20 @@ class Running:
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, list[dict[str, Any]]]:
         """Send a signal and wait; gives the exit code and what was logged since the start, nothing after SIGKILL."""
+        self.signal(number)
+        self._process.wait(TIMEOUT_S)
+        # Killed, it can say nothing of its own; Python's resource tracker says that it tidied up.
+        rest = [] if number == signal.SIGKILL else self.logged()[len(self.lines) :]
+        return self._process.returncode, rest
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
         self._process.send_signal(number)
-        _, rest = self._process.communicate(timeout=TIMEOUT_S)
-        if number == signal.SIGKILL:
-            rest = ""  # of its own it can say nothing; Python's resource tracker says that it tidied up
-        return self._process.returncode, [json.loads(line) for line in rest.splitlines()]
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
 
     def __enter__(self) -> Running:
         return self
@@ -86,4 +112,4 @@ class Running:
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self._process.kill()
-        self._process.communicate()
+        self._process.wait()

@@ -12,13 +12,13 @@ from processor.asgi import AsgiServer
 
 
 @contextlib.contextmanager
-def served(app: Any) -> Iterator[str]:
-    """Serve an ASGI application on a free port in a thread of its own; gives its base URL."""
+def served(app: Any, endpoint: str = "127.0.0.1:0") -> Iterator[str]:
+    """Serve an ASGI application, on a free port by default, in a thread of its own; gives its base URL."""
     started = threading.Event()
     state: dict[str, Any] = {}
 
     async def serve() -> None:
-        server = AsgiServer(app, "127.0.0.1:0", "test")
+        server = AsgiServer(app, endpoint, "test")
         await server.start()
         state.update(loop=asyncio.get_running_loop(), port=server.port, stop=asyncio.Event())
         started.set()

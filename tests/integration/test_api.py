@@ -13,7 +13,7 @@ import pytest
 from processor.api.app import create_app
 from processor.api.pool import QueryPool
 from processor.model import DEFAULT_TENANT
-from processor.store.clickhouse import StoreConfig
+from processor.store.connection import StoreConfig
 from processor.store.queries import SessionQueries
 from tests.integration.serving import served
 from tests.integration.stored import T0, S, insert, narrow_span, session, trace, wide_span

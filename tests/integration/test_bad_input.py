@@ -30,8 +30,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processor.clock import now_ns
-from tests.integration import process
-from tests.integration.process import TIMEOUT_S, Running
+from tests.integration.process import ANY_PORTS, TIMEOUT_S, Running
 from tests.strategies import DAY_NS, any_value
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -137,10 +136,7 @@ class Target:
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """One process for all cases; at the end it has no unexpected error to report, and stops in order."""
     folder: Path = tmp_path_factory.mktemp("bad_input")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "ANY_PORTS", process.ANY_PORTS + IMPATIENT)
-        running = Running(folder)
-    with running:
+    with Running(folder, ANY_PORTS + IMPATIENT) as running:
         target = Target(running)
         yield target
         target.close()

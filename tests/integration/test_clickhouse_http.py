@@ -13,20 +13,17 @@ import clickhouse_connect
 import httpx
 import pytest
 
-from tests.integration import process
-from tests.integration.process import Running
+from tests.integration.process import ANY_PORTS, Running
 
 BATCHES, SPANS = 20, 50
 
-
-WITH_SQL = process.ANY_PORTS.replace("extensions: {", 'extensions: {clickhouse_http: {endpoint: "127.0.0.1:0"}, ')
+WITH_SQL = ANY_PORTS.replace("extensions: {", 'extensions: {clickhouse_http: {endpoint: "127.0.0.1:0"}, ')
 
 
 @pytest.fixture
-def processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+def processor(tmp_path: Path) -> Iterator[Running]:
     """One for each test, with the interface on a free port."""
-    monkeypatch.setattr(process, "ANY_PORTS", WITH_SQL)
-    with Running(tmp_path) as running:
+    with Running(tmp_path, WITH_SQL) as running:
         yield running
 
 

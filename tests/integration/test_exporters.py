@@ -26,8 +26,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from processor.clock import now_ns
+from tests.integration.closed_store import read
 from tests.integration.process import TIMEOUT_S, Running
-from tests.integration.test_kill import read
 
 S = 10**9
 HOUR = 3600 * S

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from processor.store.clickhouse import StoreConfig, connect
+from processor.store.connection import StoreConfig, connect
+from processor.store.ddl import Target
+from processor.store.migrations import script
 from processor.store.tables import read_migrations
 from tests.clickhouse_server import clickhouse_server
 from tests.integration.process import Running, call
@@ -40,10 +42,10 @@ def config(tmp_path: Path) -> Callable[..., str]:
 
 
 def test_the_sql_of_the_embedded_default_needs_no_configuration() -> None:
-    """It is the golden file, and nothing else stands on stdout."""
+    """It is the script for an embedded store, and nothing else stands on stdout."""
     result = call("schema", "print")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == (Path(__file__).parents[1] / "data" / "schema_embedded.sql").read_text()
+    assert result.stdout == script(Target("otel", embedded=True))
 
 
 def test_the_sql_of_a_cluster_is_printed_without_a_server(config: Callable[..., str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from processor.config import Config, read_config
 from processor.errors import ConfigError
 from processor.service import Service
-from processor.store.clickhouse import StoreConfig
+from processor.store.connection import StoreConfig
 from processor.store.data_directory import DataDirectory
 from processor.telemetry.server import health_app
 from tests.integration.process import ANY_PORTS

@@ -22,7 +22,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from processor.clock import now_ns
 from processor.log.memory import MemoryLog, MemoryLogConfig
 from processor.model import Receipt
-from processor.store.clickhouse import ClickHouseStore, StoreConfig
+from processor.store.clickhouse import ClickHouseStore
+from processor.store.connection import StoreConfig
 from processor.telemetry.metrics import Metrics
 from processor.worker import RollupConfig, Worker, WorkerConfig
 

@@ -21,6 +21,8 @@ from deploy.kafka.broker import Broker
 from deploy.kafka.distribution import fetch
 from deploy.kafka.failure import Unavailable
 from deploy.kafka.security import make_security
+from processor.store.connection import StoreConfig
+from tests.kafka.deployment import ClickHouse, Deployment
 
 PARTITIONS = 4  # what the mock cluster gives to every topic
 _WAIT_S = 30
@@ -106,6 +108,30 @@ def real_broker(brokers: Brokers) -> Callable[[str], None]:
             without(f"librdkafka's mock cluster has no {what}")
 
     return need
+
+
+@pytest.fixture
+def clickhouse(store_config: StoreConfig) -> Iterator[ClickHouse]:
+    """A ClickHouse server that takes writes."""
+    server = ClickHouse(store_config)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def deployment(
+    brokers: Brokers,
+    real_broker: Callable[[str], None],
+    topic: str,
+    clickhouse: ClickHouse,
+    tmp_path: Path,
+) -> Iterator[Deployment]:
+    """On the shared broker; nothing runs yet, nothing does afterwards."""
+    real_broker("groups that a deployment could rely on")
+    deployed = Deployment(tmp_path, brokers.bootstrap, topic, PARTITIONS, clickhouse, f"of_{os.urandom(4).hex()}")
+    yield deployed
+    deployed.close()
 
 
 def create_topic(bootstrap: str, name: str, partitions: int = PARTITIONS) -> None:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from processor.decode.otlp import Decoder
 from processor.decode.verdicts import Admission
 from processor.log.base import Record
-from processor.store.clickhouse import ClickHouseStore, StoreConfig
+from processor.store.clickhouse import ClickHouseStore
+from processor.store.connection import StoreConfig
 from processor.telemetry.metrics import Metrics
 from processor.worker import RollupConfig
 from processor.worker.batch import make_batch

@@ -8,6 +8,7 @@ import pytest
 
 from processor.config import Config, load_config, read_config
 from processor.errors import ConfigError
+from processor.store.connection import StoreConfig, connect
 
 
 def refusal(text: str, **environment: str) -> str:
@@ -158,7 +159,6 @@ def test_a_pipeline_names_only_what_is_defined() -> None:
     for section in ("receivers", "processors", "exporters"):
         message = refusal(f"service: {{pipelines: {{traces: {{{section}: [kafka]}}}}}}")
         assert message.startswith(f"service.pipelines.traces.{section}: 'kafka' is not defined in {section}")
-        assert "empty" in refusal(f"service: {{pipelines: {{traces: {{{section}: []}}}}}}")
         assert "is not defined" in refusal(f"{section}: {{}}")
     assert "twice" in refusal("service: {extensions: [sessions_api, sessions_api]}")
     assert refusal("service: {extensions: [pprof]}").startswith("service.extensions: 'pprof'")
@@ -173,6 +173,23 @@ def test_a_dsn_names_a_kind_of_store_there_is() -> None:
     """chdb, http and https."""
     assert refusal("exporters: {clickhouse: {dsn: 'tcp://x:9000'}}").startswith("exporters.clickhouse: dsn")
     assert dsn("https://u:p@host:8443") == "https://u:p@host:8443"
+
+
+def test_the_embedded_store_has_no_cluster() -> None:
+    """That is said when the file is read, in the words that connecting has for it."""
+    with pytest.raises(ConfigError) as connecting:
+        connect(StoreConfig(cluster="main"))
+    assert "the embedded store has none" in str(connecting.value)
+    assert refusal("exporters: {clickhouse: {cluster: main}}") == f"exporters.clickhouse: {connecting.value}"
+    assert read_config("exporters: {clickhouse: {dsn: 'http://db', cluster: main}}", {})
+
+
+def test_a_database_is_named_so_that_sql_can_name_it() -> None:
+    """It is put into statements as it is."""
+    for name in ("a-b", "1st", ""):
+        assert refusal(f"exporters: {{clickhouse: {{database: '{name}'}}}}").startswith(
+            "exporters.clickhouse: database"
+        )
 
 
 def test_variables_are_expanded_in_every_form() -> None:
@@ -203,12 +220,13 @@ def test_a_reference_that_cannot_be_read_is_refused(reference: str) -> None:
 
 def test_a_variable_may_hold_a_number_but_not_another_type() -> None:
     """A value that is one reference takes the type of its option; a digit string stays a string."""
-    text = "processors: {sessions: {poll_bytes_max: '${N}'}}\nexporters: {clickhouse: {database: '${D}'}}"
+    exporter = "{dsn: 'http://db', cluster: '${D}'}"
+    text = f"processors: {{sessions: {{poll_bytes_max: '${{N}}'}}}}\nexporters: {{clickhouse: {exporter}}}"
     config = read_config(text, {"N": "70000", "D": "123"})
     assert config.processors.sessions is not None
     assert config.exporters.clickhouse is not None
     assert config.processors.sessions.poll_bytes_max == 70_000
-    assert config.exporters.clickhouse.database == "123"
+    assert config.exporters.clickhouse.cluster == "123"
     assert "expected a whole number" in refusal(text, N="many", D="x")
     assert "expected a whole number" in refusal(text, N="", D="x")
 

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from processor.errors import ConfigError
-from processor.log.kafka.config import KafkaClientConfig, KafkaTlsConfig, KafkaTopicConfig
+from processor.log.kafka.config import KafkaClientConfig, KafkaReceiverConfig, KafkaTlsConfig, KafkaTopicConfig
 
 _BROKERS_DEFAULT = -1
 
@@ -24,7 +24,7 @@ def client_options(config: KafkaClientConfig, timeout_s: float) -> dict[str, Any
     """
     sasl = config.auth.sasl
     options: dict[str, Any] = {
-        "bootstrap_servers": list(config.brokers),
+        "bootstrap_servers": ",".join(config.brokers),  # each may be several, as in an environment variable
         "client_id": config.client_id,
         "request_timeout_ms": round(timeout_s * 1000),
         "metadata_max_age_ms": round(config.metadata_refresh_s * 1000),
@@ -37,6 +37,20 @@ def client_options(config: KafkaClientConfig, timeout_s: float) -> dict[str, Any
         options["sasl_plain_username"] = sasl.username
         options["sasl_plain_password"] = sasl.password
     return options
+
+
+def consumer_options(config: KafkaReceiverConfig) -> dict[str, Any]:
+    """Options of the consumer beside those that all clients share. We commit; it does not."""
+    return {
+        "group_id": config.group_id,
+        "enable_auto_commit": False,
+        "auto_offset_reset": config.initial_offset,
+        "session_timeout_ms": round(config.session_timeout_s * 1000),
+        "heartbeat_interval_ms": round(config.heartbeat_interval_s * 1000),
+        "max_poll_interval_ms": round(config.max_poll_interval_s * 1000),
+        "fetch_max_bytes": config.fetch_bytes_max,
+        "max_partition_fetch_bytes": config.partition_fetch_bytes_max,
+    }
 
 
 async def create_topic(options: dict[str, Any], topic: str, config: KafkaTopicConfig) -> None:
