@@ -20,6 +20,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processor.clock import now_ns
+from processor.errors import Permanent, Retryable
 from processor.log.memory import MemoryLog, MemoryLogConfig
 from processor.model import Receipt
 from processor.store.clickhouse import ClickHouseStore
@@ -74,7 +75,12 @@ async def until(holds: Callable[[], bool]) -> None:
 
 def decoders() -> list[psutil.Process]:
     """The processes that this one has started and that decode."""
-    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # or not any more
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def test_a_killed_decoder_loses_nothing(
@@ -95,6 +101,52 @@ def test_a_killed_decoder_loses_nothing(
     asyncio.run(scenario())
     assert traces_in(client, store_config, "killed") == 3 * 50 * 40
     assert not list(tmp_path.iterdir())
+
+
+def test_a_record_is_not_blamed_for_what_this_machine_lacks(
+    store: ClickHouseStore, client: Any, store_config: StoreConfig, tmp_path: Path
+) -> None:
+    """Without a place for its rows a request is answered "retry", and taken when there is one again."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    async def scenario() -> None:
+        async with running(store, scratch) as (worker, log):
+            scratch.rmdir()
+            with pytest.raises(Retryable, match="requests can't be decoded now"):
+                await log.append("room", request("room", 2))
+            assert not worker.healthy
+            scratch.mkdir()
+            assert await log.append("room", request("room", 2)) == Receipt(accepted_spans=2)
+            assert worker.healthy
+            await worker.settle()
+
+    asyncio.run(scenario())
+    assert traces_in(client, store_config, "room") == 2
+    assert not list(scratch.iterdir())
+
+
+def test_a_request_that_kills_every_decoder_is_refused_and_leaves_nothing(
+    store: ClickHouseStore, client: Any, store_config: StoreConfig, tmp_path: Path
+) -> None:
+    """Nothing is wrong with the next one."""
+
+    async def scenario() -> None:
+        async with running(store, tmp_path, WorkerConfig(poll_linger_s=0.5)) as (worker, log):
+            good = asyncio.create_task(log.append("kills", request("kills", 2)))
+            while not good.done():
+                for decoder in decoders():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(decoder.pid, signal.SIGKILL)
+                await asyncio.sleep(0.01)
+            with pytest.raises(Permanent, match="can't be processed"):
+                await good
+            assert os.listdir(tmp_path) == []
+            assert await log.append("kills", request("kills", 3)) == Receipt(accepted_spans=3)
+            await worker.settle()
+
+    asyncio.run(scenario())
+    assert traces_in(client, store_config, "kills") == 3
 
 
 def test_no_process_is_left_by_a_stop(store: ClickHouseStore, tmp_path: Path) -> None:

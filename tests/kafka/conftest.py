@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import confluent_kafka
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from deploy.kafka.broker import Broker
 from deploy.kafka.distribution import fetch
@@ -138,4 +138,11 @@ def create_topic(bootstrap: str, name: str, partitions: int = PARTITIONS) -> Non
     """And wait until it is there."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for made in admin.create_topics([NewTopic(name, partitions, 1)]).values():
+        made.result(_WAIT_S)
+
+
+def add_partitions(bootstrap: str, name: str, partitions: int) -> None:
+    """So that the topic has so many, and wait until they are there."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for made in admin.create_partitions([NewPartitions(name, partitions)]).values():
         made.result(_WAIT_S)

@@ -108,6 +108,7 @@ class Deployment:
     def __init__(
         self, folder: Path, bootstrap: str, topic: str, partitions: int, clickhouse: ClickHouse, database: str
     ) -> None:
+        folder.mkdir(exist_ok=True)
         self._folder = folder
         self.bootstrap = bootstrap
         self.topic = topic
@@ -149,6 +150,12 @@ class Deployment:
         client = clickhouse_connect.get_client(dsn=self.clickhouse.url)
         with contextlib.closing(client):
             return list(client.query(sql.replace("{database}", self.database)).named_results())
+
+    def command(self, sql: str) -> None:
+        """A statement without an answer."""
+        client = clickhouse_connect.get_client(dsn=self.clickhouse.url)
+        with contextlib.closing(client):
+            client.command(sql.replace("{database}", self.database))
 
     def number(self, sql: str) -> int:
         """The only value of the only row."""
