@@ -5,6 +5,7 @@ Each test module works in a database of its own, named after the module.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,10 @@ from processor.store.clickhouse import ClickHouseStore, open_store
 from processor.store.connection import StoreConfig, connect
 from processor.store.ddl import Target
 from processor.store.migrations import migrate
+from tests.clickhouse_server import clickhouse_server
+
+EMBEDDED, HTTP, SERVER = "chdb", "http", "server"
+STORES = (EMBEDDED, HTTP, *([SERVER] if os.environ.get("CLICKHOUSE_URL") else []))
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +38,31 @@ def _engine(store_dir: Path) -> Iterator[StoreConfig]:
     client.close()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked `every_store` run once for each kind of store."""
+    if metafunc.definition.get_closest_marker("every_store") and "store_config" in metafunc.fixturenames:
+        metafunc.parametrize("store_config", STORES, indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def store_config(_engine: StoreConfig, request: pytest.FixtureRequest) -> StoreConfig:
-    """The engine and this module's database, its tables not created yet (`open_store` does that)."""
-    return replace(_engine, database=request.module.__name__.rpartition(".")[2])
+def store_config(_engine: StoreConfig, request: pytest.FixtureRequest) -> Iterator[StoreConfig]:
+    """A store and this module's database, its tables not created yet (`open_store` does that).
+
+    The engine in this process, or for tests marked `every_store` the same one through clickhouse-connect over HTTP, and
+    the server that `CLICKHOUSE_URL` names.
+    """
+    kind = getattr(request, "param", EMBEDDED)
+    module = request.module.__name__.rpartition(".")[2]
+    if kind == EMBEDDED:
+        yield replace(_engine, database=module)
+    elif kind == HTTP:
+        with clickhouse_server(_engine, writable=True) as url:
+            yield StoreConfig(dsn=url, database=f"{module}_http")
+    else:
+        given = StoreConfig(dsn=os.environ["CLICKHOUSE_URL"], database=f"{module}_{os.urandom(4).hex()}")
+        yield given
+        with connect(replace(given, database="default")) as client:
+            client.command(f"DROP DATABASE IF EXISTS {given.database}")
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -17,6 +18,8 @@ from processor.worker.batch import Batch, make_batch
 from processor.worker.rollups import Rollups
 from tests.storing import insert_narrow
 from tests.strategies import NOW_NS
+
+pytestmark = pytest.mark.every_store
 
 DECODER = Decoder(Admission())
 

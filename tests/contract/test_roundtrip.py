@@ -33,6 +33,8 @@ from processor.worker.batch import make_batch
 from tests.storing import insert_wide
 from tests.strategies import DAY_NS, NOW_NS, any_value
 
+pytestmark = pytest.mark.every_store
+
 DECODER = Decoder(Admission())
 TENANTS = (f"example-{number}" for number in itertools.count())
 TIME_NS_MAX = 2**63 - 1

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -31,6 +32,8 @@ from processor.worker.rollups import Rollups
 from tests.oracle import expected
 from tests.storing import insert_narrow
 from tests.strategies import NOW_NS
+
+pytestmark = pytest.mark.every_store
 
 WORKERS = 2
 TRACES = 3
@@ -165,7 +168,7 @@ def shared_deliveries(draw: st.DrawFn) -> list[Delivery]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -123,9 +123,9 @@ class Deployment:
         """Another one, started."""
         return self._start("receiver", RECEIVER)
 
-    def worker(self, *, tick_s: float = 0.1, wait: bool = True) -> Running:
+    def worker(self, *, tick_s: float = 0.1, wait: bool = True, **environment: str) -> Running:
         """Another one; not waited for without `wait`."""
-        started = self._start("worker", WORKER, wait=wait, TEST_TICK_S=str(tick_s))
+        started = self._start("worker", WORKER, wait=wait, TEST_TICK_S=str(tick_s), **environment)
         self.workers.append(started)
         return started
 

@@ -145,6 +145,21 @@ def test_a_worker_that_was_frozen_longer_than_its_session_wakes_up_and_harms_not
 # --- Away ---
 
 
+def test_a_worker_without_a_place_for_its_rows_waits_for_one(deployment: Deployment, tmp_path: Path) -> None:
+    """No record is to blame for that: none is refused, none becomes a dead letter, and none is passed over."""
+    load = make_load(300, random.Random(16))
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    receiver, worker = deployment.receiver(), deployment.worker(TMPDIR=str(temporary))
+    (scratch,) = temporary.glob("otel-sessions-*")
+    scratch.rmdir()
+    send(load, receiver)
+    deployment.wait(lambda: any(line["event"] == "decoding_failed" for line in worker.logged()))
+    assert deployment.committed() == {}
+    scratch.mkdir()
+    deployment.assert_holds(load)
+
+
 def test_brokers_away_for_half_a_minute_and_the_store_for_a_whole_one(
     own_deployment: Deployment, own_broker: Broker, clickhouse: ClickHouse
 ) -> None:
@@ -153,7 +168,7 @@ def test_brokers_away_for_half_a_minute_and_the_store_for_a_whole_one(
     if not clickhouse.can_stop:
         without("the server of CLICKHOUSE_URL is not ours to stop")
     load = make_load(4_000, random.Random(15))
-    receiver, worker, _ = deployment.receiver(), deployment.worker(), deployment.worker()
+    receiver, worker, leaving = deployment.receiver(), deployment.worker(), deployment.worker()
     ready = f"{worker.url('health_check')}/ready"
 
     def is_ready() -> bool:
@@ -173,6 +188,8 @@ def test_brokers_away_for_half_a_minute_and_the_store_for_a_whole_one(
             back_s = time.monotonic() + STORE_AWAY_S
         # The rest of the load is acknowledged: Kafka has it.
         await asyncio.to_thread(deployment.wait, lambda: not is_ready())
+        deployment.workers.remove(leaving)
+        assert (await asyncio.to_thread(leaving.stop))[0] == 0, "what it could not store it leaves to the other"
         await asyncio.sleep(max(back_s - time.monotonic(), 0))
         await asyncio.to_thread(clickhouse.start)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,8 @@ from processor.worker.rollups import Rollups
 from tests.oracle import expected
 from tests.storing import insert_narrow, insert_wide
 from tests.strategies import NOW_NS, Action, Deliver, SentSpan, deliveries, requests_of, span_sets
+
+pytestmark = pytest.mark.every_store
 
 SMALL = RollupConfig(recent_spans_max=4, seen_filter_bytes=1024, read_back_traces_max=2, read_back_rows_max=3)
 DECODER = Decoder(Admission())
