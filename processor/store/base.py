@@ -52,8 +52,14 @@ class Store(Protocol):
     def session_keys(self) -> Iterator[pl.DataFrame]:
         """Every session that has a row, in blocks of `tenant, session_id`, duplicates allowed."""
 
-    def trace_keys(self) -> Iterator[pl.DataFrame]:
-        """Every trace that has a row, in blocks of `tenant, trace_id`, duplicates allowed."""
+    def trace_keys(self, since_s: int = 0) -> Iterator[pl.DataFrame]:
+        """Every trace that has a row written since then, in blocks of `tenant, trace_id`, duplicates allowed.
+
+        Units: Unix seconds of the store's clock, which `now_s` tells; 0 is every trace.
+        """
+
+    def now_s(self) -> int:
+        """The store's clock. Unix seconds."""
 
     def traces_since(self, batch_seq: int) -> pl.DataFrame:
         """Traces with a span written by a batch after `batch_seq`. Shape: `tenant, trace_id`, distinct."""

@@ -116,9 +116,13 @@ class ClickHouseStore:
         """Sessions of `session_rollups`."""
         return self._pages("session_rollups", "session_id")
 
-    def trace_keys(self) -> Iterator[pl.DataFrame]:
+    def trace_keys(self, since_s: int = 0) -> Iterator[pl.DataFrame]:
         """Traces of `trace_sessions`."""
-        return self._pages("trace_sessions", "trace_id")
+        return self._pages("trace_sessions", "trace_id", f"written_at >= {since_s:d}" if since_s else "1")
+
+    def now_s(self) -> int:
+        """By the server that answers."""
+        return self._number("SELECT toUnixTimestamp(now())")
 
     def traces_since(self, batch_seq: int) -> pl.DataFrame:
         """Traces of batches after one."""
@@ -183,12 +187,13 @@ class ClickHouseStore:
         frame = cast(pl.DataFrame, pl.from_arrow(table))
         return frame.cast(schema) if len(frame) else pl.DataFrame(schema=schema)
 
-    def _pages(self, table: str, key: str) -> Iterator[pl.DataFrame]:
+    def _pages(self, table: str, key: str, condition: str = "1") -> Iterator[pl.DataFrame]:
         """The keys of a table in their order, page by page: chDB would hold the whole of a stream in memory."""
         after = "1"
         while True:
             page = self._read(
-                f"SELECT tenant, {key} FROM {self._database}.{table} WHERE {after} ORDER BY tenant, {key} LIMIT {PAGE}",
+                f"SELECT tenant, {key} FROM {self._database}.{table} WHERE ({condition}) AND ({after}) "
+                f"ORDER BY tenant, {key} LIMIT {PAGE}",
                 pl.Schema({"tenant": pl.String, key: pl.String}),
             )
             yield page

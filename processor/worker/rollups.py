@@ -31,9 +31,7 @@ from processor.worker.seen import SeenKeys
 _SPANS_AT_ONCE: Final = 50_000  # in memory as copies while they are rolled up
 _COUNT_INTERVAL_S: Final = 2.0
 _COUNT_PAUSE: Final = 50  # times as long as the count took
-
-
-_TRACES: Final = pl.Schema(dict.fromkeys(TRACE_KEY, pl.String))
+_WRITING_S_MAX: Final = 3600  # between the time that a row bears and the moment when all can read it; clocks may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +105,7 @@ class Rollups:
         self._recent = RecentSpans(config.recent_spans_max)
         self._seen = SeenKeys(config.seen_filter_bytes)
         self._seen_sessions = SeenKeys(config.seen_filter_bytes // 4)
+        self._learned_at_s = 0  # by the store's clock
         self._unsure = DirtyMap()  # traces with spans that are not in memory
         self._sessions = DirtySessions()
         self._lock = threading.Lock()
@@ -131,18 +130,22 @@ class Rollups:
         self._last_batch_seq = max(self._store.last_batch_seq(), self._rolled_up_to)
         left = self._store.traces_since(self._rolled_up_to)
         self._unsure.add(_keys(left), Mark(now_s, self._rolled_up_to + 1))
+        self._seen.add(left.select(TRACE_KEY))
         return self._last_batch_seq
 
     def learn(self) -> None:
-        """Load which traces and sessions the store knows, and trust nothing else: others may have written meanwhile."""
+        """Learn which traces the store knows, and trust nothing else: others may have written meanwhile.
+
+        All of them the first time, and from then on what was written since the last time, by whomever.
+        """
         self._recent = RecentSpans(self._config.recent_spans_max)
-        self._seen = SeenKeys(self._config.seen_filter_bytes)
-        self._seen_sessions = SeenKeys(self._config.seen_filter_bytes // 4)
-        self._seen.add(pl.DataFrame(list(self._unsure.marks), schema=_TRACES, orient="row"))
-        for keys in self._store.trace_keys():
+        began_s = self._store.now_s()
+        for keys in self._store.trace_keys(max(self._learned_at_s - _WRITING_S_MAX, 0)):
             self._seen.add(keys.select(TRACE_KEY))
-        for keys in self._store.session_keys():
-            self._seen_sessions.add(keys.select(SESSION_KEY))
+        if not self._learned_at_s:
+            for keys in self._store.session_keys():
+                self._seen_sessions.add(keys.select(SESSION_KEY))
+        self._learned_at_s = began_s
 
     def add(self, rows: pl.DataFrame, batch_seq: int, now_s: float, whole: bool = True) -> None:
         """Spans that are in the store now; `whole` when they were placed: no other worker gets placed spans of their

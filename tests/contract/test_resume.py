@@ -103,3 +103,20 @@ def test_a_trace_whose_write_failed_is_read_back(store: ClickHouseStore) -> None
     settle(rollups)
     keys = pl.DataFrame({"tenant": ["doubt"] * 2, "session_id": ["one", "two"]})
     assert store.read_session_rollups(keys)["version"].to_list() == [2, 2]
+
+
+def test_what_was_written_lately_can_be_told(store: ClickHouseStore) -> None:
+    """A worker that knows the store as of some time learns the rest alone; the store's clock says when that was."""
+    rollups, number = start(store)
+    batch = batch_of("lately", 1, "one")
+    insert_narrow(store, batch, number + 1)
+    began_s = store.now_s()
+    rollups.add(batch.narrow, number + 1, 0.0)
+    settle(rollups)
+
+    def known(since_s: int) -> set[str]:
+        return {tenant for keys in store.trace_keys(since_s) for tenant in keys["tenant"]}
+
+    assert known(0) == known(1) >= {"lately"}
+    assert "lately" in known(began_s)
+    assert known(store.now_s() + 1) == set()

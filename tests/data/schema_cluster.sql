@@ -291,3 +291,13 @@ CREATE TABLE IF NOT EXISTS agents.shared_traces ON CLUSTER 'main-1' AS agents.sh
 ENGINE = Distributed('main-1', 'agents', 'shared_traces_local', cityHash64(tenant, trace_id));
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (8, '008_shared_traces.sql', 'acab8235fbbbea3c');
+
+-- When a row was written, by the store's clock: a worker that was assigned something new learns what is newer than what
+-- it has learned before. No row that people read depends on it.
+ALTER TABLE agents.trace_sessions_local ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS written_at DateTime MATERIALIZED now() CODEC(ZSTD(1));
+
+-- When a row was written, by the store's clock: a worker that was assigned something new learns what is newer than what
+-- it has learned before. No row that people read depends on it.
+ALTER TABLE agents.trace_sessions ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS written_at DateTime MATERIALIZED now() CODEC(ZSTD(1));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (9, '009_trace_sessions_written_at.sql', 'b0261662cbf47c6e');
