@@ -70,10 +70,9 @@ class Service:
 
     async def crashed(self) -> BaseException:
         """Wait until a part has failed for good: only a restart mends it."""
-        if self._worker is None:
-            await asyncio.Event().wait()  # what else there is mends itself
-            raise AssertionError
-        return await self._worker.crashed()
+        while (worker := self._worker) is None:
+            await asyncio.Event().wait()  # for ever: what else there is mends itself
+        return await worker.crashed()
 
     async def settle(self) -> None:
         """Make every rollup current."""

@@ -62,7 +62,8 @@ _PROPERTIES: Final = {
 class Broker:
     """A broker that keeps its data in `directory`. A context manager: answering on entry, gone after exit.
 
-    `properties` go to `server.properties` over ours; `security` adds listeners with TLS and SASL.
+    `properties` go to `server.properties` over ours; `security` adds listeners with TLS and SASL; `port` is that of the
+    plain listener, 0 any.
     Errors: `Unavailable` when Java or Maven is missing, `BrokerError` with the end of its log for anything else.
     """
 
@@ -72,6 +73,7 @@ class Broker:
         properties: Mapping[str, str] | None = None,
         security: Security | None = None,
         heap_mib: int = 512,
+        port: int = 0,
     ) -> None:
         self._directory = directory
         self._extra = dict(properties or {})
@@ -82,6 +84,8 @@ class Broker:
         self._log = directory / "kafka.log"
         names = (PLAINTEXT, _CONTROLLER, *(security.listeners if security else ()))
         self._ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        if port:
+            self._ports[PLAINTEXT] = port
 
     @property
     def bootstrap(self) -> str:
@@ -223,6 +227,17 @@ class Broker:
             **(security.properties() if security else {}),
             **self._extra,
         }
+
+
+def is_free(port: int) -> bool:
+    """Whether a broker could listen there."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def _free_ports(count: int) -> list[int]:

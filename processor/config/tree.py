@@ -167,7 +167,9 @@ class Config:
                 "name a server for --role api"
             )
         extensions = self.service.extensions
-        if role is Role.RECEIVER or (role is Role.WORKER and store is not None and not store.target.embedded):
+        if role is Role.WORKER and store is not None and store.target.embedded:
+            extensions = None  # no other process can read its files: it answers queries itself
+        elif role in (Role.RECEIVER, Role.WORKER):
             extensions = self._served(HEALTH_CHECK)
         elif role is Role.API:
             extensions = self._served(HEALTH_CHECK, SESSIONS_API)
