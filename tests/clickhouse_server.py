@@ -6,13 +6,16 @@ Writable stands in for a server where there is none: `StoreConfig(dsn=url)` and 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from processor.clickhouse_http.app import ClickHouseHttp
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.clickhouse_http.engine import Access, Engine
-from processor.store.clickhouse import StoreConfig
+from processor.store.connection import StoreConfig
 from tests.integration.serving import served
 
 UNBOUNDED: dict[str, Any] = {
@@ -37,3 +40,23 @@ def clickhouse_server(store: StoreConfig, *, writable: bool = False, **options: 
             yield url
     finally:
         app.close()
+
+
+def send(url: str, body: str, *, announced: int | None = None, **parameters: str) -> socket.socket:
+    """A POST on a socket of its own, its answer not read; the body may be shorter than `announced`."""
+    address = urlsplit(url)
+    connection = socket.create_connection((address.hostname or "", address.port or 0))
+    length = len(body) if announced is None else announced
+    head = f"POST /?{urlencode(parameters)} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+    connection.sendall(head.encode() + body.encode())
+    return connection
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that must come about."""
+    pause = threading.Event()
+    for _ in range(1_000):
+        if condition():
+            return
+        pause.wait(0.02)
+    raise AssertionError("it has not come about")

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import orjson
 
-from processor.clickhouse_http.engine import Summary
 from processor.clickhouse_http.errors import QueryError
+from processor.clickhouse_http.execution import Summary
 
 SERVER_NAME: Final = "otel-sessions"
 PLAIN_TEXT: Final = "text/plain; charset=UTF-8"

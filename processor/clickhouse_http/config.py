@@ -70,3 +70,8 @@ class ClickHouseHttpConfig:
     def __post_init__(self) -> None:
         if self.max_result_bytes and self.buffered_result_bytes_max > self.max_result_bytes:
             raise ConfigError("buffered_result_bytes_max: must not be above max_result_bytes")
+
+    @property
+    def request_bytes_max(self) -> int:
+        """`max_request_body_size_mib` in bytes."""
+        return self.max_request_body_size_mib * 1024 * 1024

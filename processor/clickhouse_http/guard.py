@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from processor.clickhouse_http.errors import ACCESS_DENIED, READONLY, SYNTAX_ERROR, QueryError
-from processor.clickhouse_http.statement import Kind, Token
+from processor.clickhouse_http.statement import Kind, Token, begins_settings
 
 READING: Final = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "EXISTS", "EXPLAIN"})
 """First words of statements that have a result."""
@@ -59,10 +59,11 @@ _SAME_NAME: Final = frozenset({"format"})  # a plain function; the engine refuse
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Judges statements. `table_functions` and `system_tables` are all that the engine has, in small letters."""
+    """Judges statements. What it holds is all that the engine has; table functions and tables in small letters."""
 
     table_functions: frozenset[str]
     system_tables: frozenset[str]
+    settings: frozenset[str]
 
     def check(self, words: Sequence[Token], database: str) -> None:
         """Let a statement pass that only reads, of what may be read. `database` is where unqualified names are.
@@ -76,19 +77,16 @@ class Guard:
         for at, word in enumerate(words):
             if not word.is_identifier:
                 continue
-            after = words[at + 1] if at + 1 < len(words) else None
             before = words[at - 1] if at else None
-            name = word.text.lower()
-            if after is not None:
-                _check_clause(word, after, words[at + 2] if at + 2 < len(words) else None)
-            self._check_function(name, before, after)
-            if (
-                name == FILES
-                and database != FILES
-                and after is not None
-                and (after.is_mark(".") or after.is_identifier)
-            ):
-                self._check_files(words[at + 1 :])
+            after = words[at + 1] if at + 1 < len(words) else None
+            _check_clause(word, after)
+            # The engine holds only the statement's own settings to its readonly, not those in parentheses.
+            if word.depth > 0 and begins_settings(words, at, self.settings):
+                what = words[at + 1].text
+                raise QueryError(READONLY, f"Cannot modify '{what}' setting in readonly mode: a subquery has none")
+            self._check_function(word.text.lower(), before, after)
+            if database != FILES:
+                _check_files(word, after)
             self._check_system_table(words, at, in_system)
 
     def _check_statement(self, words: Sequence[Token]) -> None:
@@ -118,10 +116,6 @@ class Guard:
         if not is_name_only and (name in FUNCTIONS_DENIED or name.startswith(_AI)):
             raise _closed(f"the function {name} (a column or alias of that name can't be used here)")
 
-    def _check_files(self, after: Sequence[Token]) -> None:
-        if after[0].is_mark(".") or after[0].kind is Kind.NAME:
-            raise _closed(f"SELECT ON {FILES}.*")
-
     def _check_system_table(self, words: Sequence[Token], at: int, in_system: bool) -> None:
         word = words[at]
         names = [other for other in words[at + 1 : at + 3] if not other.is_mark(".")]
@@ -148,14 +142,17 @@ def lists_settings(words: Sequence[Token]) -> bool:
     return words[0].is_word("SELECT") and is_settings and (not after or after[0].is_word(*_AFTER_SETTINGS))
 
 
-def _check_clause(word: Token, after: Token, then: Token | None) -> None:
-    if word.is_word("INTO") and after.is_word("OUTFILE"):
+def _check_clause(word: Token, after: Token | None) -> None:
+    if after is not None and word.is_word("INTO") and after.is_word("OUTFILE"):
         raise QueryError(READONLY, "default: Cannot execute query in readonly mode: INTO OUTFILE writes a file")
-    if word.is_word("PARALLEL") and after.is_word("WITH"):
+    if after is not None and word.is_word("PARALLEL") and after.is_word("WITH"):
         raise QueryError(READONLY, "default: Cannot execute query in readonly mode: PARALLEL WITH is not a query")
-    # The engine holds only the statement's own settings to its readonly, not those of what stands in parentheses.
-    if word.is_word("SETTINGS") and word.depth > 0 and after.is_identifier and then is not None and then.is_mark("="):
-        raise QueryError(READONLY, f"Cannot modify '{after.text}' setting in readonly mode: a subquery has none")
+
+
+def _check_files(word: Token, after: Token | None) -> None:
+    # Two names beside each other are those of one parameter: `{table:Identifier}`.
+    if word.text.lower() == FILES and after is not None and (after.is_mark(".") or after.kind is Kind.NAME):
+        raise _closed(f"SELECT ON {FILES}.*")
 
 
 def _closed(what: str) -> QueryError:

@@ -1,8 +1,8 @@
-"""The result of one query through a named pipe, in any format, with bounded memory.
+"""The result of one query through a pipe, in any format, with bounded memory.
 
 chDB either holds a result whole, outside of the engine's own limits, or hands out blocks that are formatted one by one,
-each with a head and a foot. `INTO OUTFILE` writes a result as it should be, and a pipe is a file that nobody keeps:
-the engine waits while it is full.
+each with a head and a foot. `INTO OUTFILE` writes a result as it should be, and `/dev/fd` names a pipe as a file that
+nobody keeps: the engine waits while it is full, and nothing is left on a disk whatever becomes of this process.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import tempfile
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 CHUNK_BYTES: Final = 1024 * 1024
@@ -24,23 +22,19 @@ class PipedQuery:
     """Runs one statement in a thread of its own, which ends with it. `close` is due, whatever has happened."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="otel-sessions-query-")
-        self.path = Path(self._folder.name) / "result"
-        os.mkfifo(self.path, 0o600)
-        self._reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
-        # Held open until the query is over: only then is the end of the pipe the end of the result.
-        self._keeper = os.open(self.path, os.O_WRONLY)
-        os.set_blocking(self._reader, True)
+        # The writing end stays open until the query is over: only then is the end of the pipe the end of the result.
+        self._reader, self._writer = os.pipe()
         with contextlib.suppress(OSError):  # beyond what a user may have: smaller reads
             fcntl.fcntl(self._reader, fcntl.F_SETPIPE_SZ, CHUNK_BYTES)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self.result: Any = None
 
-    def start(self, run: Callable[[], Any]) -> None:
-        """Run what makes the engine write to `path`."""
-        self._thread = threading.Thread(target=self._run, args=(run,), name="clickhouse-http-query")
-        self._thread.start()
+    def start(self, run: Callable[[str], Any]) -> None:
+        """Run what makes the engine write to the path that it is given."""
+        thread = threading.Thread(target=self._run, args=(run,), name="clickhouse-http-query")
+        thread.start()
+        self._thread = thread
 
     def read(self, bytes_min: int = 1) -> bytes:
         """The next piece of the result, at least `bytes_min` but at its end; nothing after it.
@@ -73,18 +67,17 @@ class PipedQuery:
                     pass
             self._thread.join(_JOIN_S)
         if self._thread is None:
-            os.close(self._keeper)
+            os.close(self._writer)
         os.close(self._reader)
         self._reader = -1
-        self._folder.cleanup()
 
-    def _run(self, run: Callable[[], Any]) -> None:
+    def _run(self, run: Callable[[str], Any]) -> None:
         try:
-            self.result = run()
+            self.result = run(f"/dev/fd/{self._writer}")
         except BaseException as error:
             self._error = error
         finally:
-            os.close(self._keeper)
+            os.close(self._writer)
 
     def _join(self) -> None:
         assert self._thread is not None

@@ -125,7 +125,7 @@ def _form(content_type: str, body: bytes) -> dict[str, bytes]:
     found = re.search(r'boundary="?([^";]{1,70})"?', content_type)
     if found is None:
         raise QueryError(BAD_ARGUMENTS, "The form has no boundary")
-    parts = (b"\r\n" + body).split(b"\r\n--" + found.group(1).encode("latin-1"))
+    parts = (b"\r\n" + body).split(b"\r\n--" + found.group(1).encode("latin-1"), PARAMETERS_MAX)
     if len(parts) < 2 or len(parts) > PARAMETERS_MAX:
         raise QueryError(BAD_ARGUMENTS, "The form can't be read")
     fields: dict[str, bytes] = {}

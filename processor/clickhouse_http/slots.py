@@ -1,10 +1,10 @@
-"""A bounded number of queries at a time, and a bounded number that wait: the rest is refused at once."""
+"""A bounded number of queries at a time, of those that wait, and of those that arrive: the rest is refused at once."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from processor.clickhouse_http.errors import TOO_MANY_SIMULTANEOUS_QUERIES, QueryError
 
@@ -17,6 +17,23 @@ class Slots:
         self._running_max = running_max
         self._waiting_max = waiting_max
         self._waiting = 0
+        self._arriving = 0
+
+    @contextlib.contextmanager
+    def arriving(self) -> Iterator[None]:
+        """A place for a request while its body is read, which may be megabytes: as many as may run and wait.
+
+        Errors: `QueryError` 202 when too many arrive already.
+        """
+        if self._arriving >= self._running_max + self._waiting_max:
+            raise QueryError(
+                TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many simultaneous requests. Maximum: {self._arriving}"
+            )
+        self._arriving += 1
+        try:
+            yield
+        finally:
+            self._arriving -= 1
 
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

@@ -7,10 +7,12 @@ both with backslash escapes, keywords in capitals. So the words here are the wor
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from processor.clickhouse_http.errors import BAD_ARGUMENTS, QueryError
 
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
@@ -24,6 +26,7 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _CONTROL: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "f": "\f"}
+_TRUE: Final = "1"  # what a setting without a value is set to
 
 
 class Kind(Enum):
@@ -93,24 +96,46 @@ def format_clause(words: Sequence[Token]) -> tuple[str, int] | None:
     return None
 
 
-def settings_of(words: Sequence[Token]) -> dict[str, str]:
-    """The settings that the statement sets for itself as a whole; those of a subquery are left to the engine."""
+def settings_of(words: Sequence[Token], known: frozenset[str]) -> dict[str, str]:
+    """The settings that the statement sets for itself as a whole; those of a subquery are `guard`'s.
+
+    `known` are the names that the engine has.
+    Errors: `QueryError` 36 for a value that is no plain literal.
+    """
     settings: dict[str, str] = {}
-    at = 0
-    while at < len(words):
-        at += 1
-        if not (words[at - 1].depth == 0 and words[at - 1].is_word("SETTINGS")):
-            continue
-        while at + 2 < len(words) and words[at].is_identifier and words[at + 1].is_mark("="):
-            name, at = words[at].text, at + 2
-            sign = "-" if words[at].is_mark("-") and at + 1 < len(words) else ""
-            at += bool(sign)
-            settings[name] = sign + _ESCAPED.sub(_unescaped, words[at].text)
-            at += 1
-            if at >= len(words) or not words[at].is_mark(","):
-                break
-            at += 1
+    for at, word in enumerate(words):
+        if word.depth == 0 and begins_settings(words, at, known):
+            settings.update(_listed(words[at + 1 :], known))
     return settings
+
+
+def begins_settings(words: Sequence[Token], at: int, known: frozenset[str]) -> bool:
+    """Whether a SETTINGS clause begins here. A name may stand without a value: `SETTINGS final, limit = 3`."""
+    if not words[at].is_word("SETTINGS") or at + 1 == len(words) or not words[at + 1].is_identifier:
+        return False
+    return words[at + 1].text in known or (at + 2 < len(words) and words[at + 2].is_mark("="))
+
+
+def _listed(words: Sequence[Token], known: frozenset[str]) -> Iterator[tuple[str, str]]:
+    at = 0
+    while at < len(words) and words[at].is_identifier:
+        name, at = words[at].text, at + 1
+        if at < len(words) and words[at].is_mark("="):
+            value, at = _value(name, words, at + 1)
+            yield name, value
+        elif name in known:
+            yield name, _TRUE
+        if at >= len(words) or not words[at].is_mark(","):
+            return
+        at += 1
+
+
+def _value(name: str, words: Sequence[Token], at: int) -> tuple[str, int]:
+    sign = "-" if at + 1 < len(words) and words[at].is_mark("-") else ""
+    at += bool(sign)
+    if at == len(words) or words[at].kind is Kind.MARK:
+        raise QueryError(BAD_ARGUMENTS, f"Setting {name} must have a plain literal as its value")
+    return sign + _ESCAPED.sub(_unescaped, words[at].text), at + 1
 
 
 def _names(value: str) -> list[str]:

@@ -18,7 +18,7 @@ import pytest
 from backports import zstd
 
 from processor.clickhouse_http.frames import frames, unframed
-from processor.store.clickhouse import StoreConfig
+from processor.store.connection import StoreConfig
 from tests.clickhouse_server import clickhouse_server
 from tests.integration.stored import insert, session
 

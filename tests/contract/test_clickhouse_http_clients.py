@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 
-from processor.store.clickhouse import StoreConfig
+from processor.store.connection import StoreConfig
 from tests.clickhouse_server import clickhouse_server
 from tests.integration.stored import insert, session
 

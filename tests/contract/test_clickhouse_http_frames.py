@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from processor.clickhouse_http.frames import unframed
-from processor.store.clickhouse import StoreConfig
+from processor.store.connection import StoreConfig
 
 
 @pytest.mark.parametrize("codec", ["LZ4", "ZSTD(1)", "NONE"])

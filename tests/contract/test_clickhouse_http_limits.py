@@ -16,8 +16,8 @@ import pytest
 
 from processor.clickhouse_http.errors import QueryError
 from processor.clickhouse_http.slots import Slots
-from processor.store.clickhouse import StoreConfig
-from tests.clickhouse_server import clickhouse_server
+from processor.store.connection import StoreConfig
+from tests.clickhouse_server import clickhouse_server, send, until
 
 ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(number)"
 ENDLESS_STREAM = "SELECT number, toString(number) FROM numbers(1000000000000)"
@@ -41,16 +41,6 @@ def running(chdb_client: Callable[[], Any]) -> Callable[[str], int]:
     )
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that must come about."""
-    pause = threading.Event()
-    for _ in range(1_000):
-        if condition():
-            return
-        pause.wait(0.02)
-    raise AssertionError("it has not come about")
-
-
 def post(url: str, **options: Any) -> httpx.Response:
     """A query whose answer comes as it is."""
     return httpx.post(url, headers=PLAIN, **{"timeout": 60, **options})
@@ -59,16 +49,6 @@ def post(url: str, **options: Any) -> httpx.Response:
 def code(response: httpx.Response) -> tuple[int, str]:
     """Status and error code."""
     return response.status_code, response.headers.get("x-clickhouse-exception-code", "")
-
-
-def send(url: str, query: str, **parameters: str) -> socket.socket:
-    """A request on a socket of its own, not read."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    connection = socket.create_connection((host, int(port)))
-    target = "/?" + "&".join(f"{name}={value}" for name, value in parameters.items())
-    head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(query)}\r\n\r\n"
-    connection.sendall(head.encode() + query.encode())
-    return connection
 
 
 def test_rows_of_a_result(store: StoreConfig) -> None:
@@ -212,11 +192,22 @@ def test_a_client_that_stops_reading_is_left(store: StoreConfig, running: Callab
 
 def test_a_client_that_does_not_finish_its_request(store: StoreConfig) -> None:
     """Error 209 after the time it has."""
-    with clickhouse_server(store, read_timeout_s=1.0) as url:
-        host, _, port = url.removeprefix("http://").partition(":")
-        with contextlib.closing(socket.create_connection((host, int(port)))) as connection:
-            connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nSELECT")
-            assert b"X-ClickHouse-Exception-Code: 209" in connection.recv(10_000)
+    with clickhouse_server(store, read_timeout_s=1.0) as url, send(url, "SELECT", announced=10) as connection:
+        assert b"X-ClickHouse-Exception-Code: 209" in connection.recv(10_000)
+
+
+def test_bodies_that_arrive_are_counted(store: StoreConfig) -> None:
+    """Each may be megabytes: as many as may run and wait, the next is refused, and one that leaves makes room."""
+    with (
+        clickhouse_server(store, concurrent_queries_max=1, waiting_queries_max=1) as url,
+        contextlib.ExitStack() as stack,
+    ):
+        slow = [stack.enter_context(send(url, "SELECT", announced=10)) for _ in range(2)]
+        until(lambda: code(post(url, content="SELECT 1")) == (500, "202"))
+        slow[0].close()
+        until(lambda: post(url, content="SELECT 1").text == "1\n")
+        slow[1].sendall(b" 77;")
+        assert slow[1].recv(10_000).startswith(b"HTTP/1.1 200 ")
 
 
 def test_stopping_ends_what_runs(store: StoreConfig, running: Callable[[str], int]) -> None:

@@ -18,7 +18,7 @@ import pytest
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.clickhouse_http.engine import Engine
 from processor.clickhouse_http.guard import FUNCTIONS_DENIED, SYSTEM_TABLES, TABLE_FUNCTIONS
-from processor.store.clickhouse import StoreConfig
+from processor.store.connection import StoreConfig
 from tests.clickhouse_server import clickhouse_server
 from tests.integration.stored import insert, session
 
@@ -443,11 +443,39 @@ def test_other_settings_are_closed(url: str, name: str, value: str, code: str) -
         "(SELECT 1 SETTINGS readonly = 0) UNION ALL SELECT 2",
         "EXPLAIN SELECT 1 SETTINGS readonly = 0",
         "SELECT name FROM system.settings LIMIT 1 SETTINGS readonly = 0",
+        # A name without a value is switched on, and may stand before others.
+        "SELECT * FROM (SELECT 1 SETTINGS final)",
+        "SELECT * FROM (SELECT 1 SETTINGS final, readonly = 0)",
+        "SELECT * FROM (SELECT number FROM numbers(9) SETTINGS `final`, limit = 3)",
+        "SELECT * FROM (SELECT 1 SETTINGS max_threads = 1, final)",
+        "SELECT 1 SETTINGS final SETTINGS readonly = 0",
+        "SELECT 1 SETTINGS final, readonly = 0",
     ],
 )
 def test_a_subquery_has_no_settings_of_its_own(url: str, query: str) -> None:
     """The engine would take them."""
     assert code_of(url, query) == READONLY
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("SELECT 1 SETTINGS allow_ddl", "452"),
+        ("SELECT 1 SETTINGS max_threads = 1, allow_ddl", "452"),
+        ("SELECT 1 SETTINGS final, max_memory_usage = 0", "452"),
+        # A listing of settings runs with a weaker readonly, in which the engine would take all of these.
+        ("SELECT name FROM system.settings LIMIT 1 SETTINGS final, max_memory_usage = 0", "452"),
+        (
+            "SELECT name FROM system.settings SETTINGS http_response_headers = {'a': 'b'}, max_memory_usage = 0",
+            "36",
+        ),
+    ],
+)
+def test_a_setting_without_a_value_hides_no_other(url: str, query: str, code: str) -> None:
+    """`SETTINGS name` is `name = 1`: by the same list, and so is what stands behind it."""
+    assert code_of(url, query) == code
+    assert httpx.post(url, content="SELECT 1 SETTINGS final, max_threads = 1").text == "1\n"
+    assert httpx.post(url, content="SELECT (SETTINGS + 1) FROM (SELECT 1 AS SETTINGS)").text == "2\n"
 
 
 def test_a_setting_cannot_smuggle_another(url: str) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +16,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from processor.clickhouse_http.settings import QUERY_BYTES_MAX
 from processor.model import DEFAULT_TENANT, SESSION_SPANS
-from processor.store.clickhouse import ClickHouseStore, StoreConfig, connect, open_store
+from processor.store.clickhouse import ClickHouseStore, open_store
+from processor.store.connection import StoreConfig, connect
 from processor.store.queries import SessionQueries
-from tests.clickhouse_server import clickhouse_server
+from tests.clickhouse_server import clickhouse_server, send, until
 from tests.integration.stored import narrow_span, session
 
 
@@ -103,3 +109,135 @@ def test_writing_over_http_is_seen_in_the_process(store: ClickHouseStore, store_
     direct = ClickHouseStore(replace(store_config))
     assert direct.last_batch_seq() == 7
     direct.close()
+
+
+def table_of(server: StoreConfig, name: str) -> str:
+    """A new table of numbers and texts."""
+    table = f"{server.database}.{name}"
+    create = f"CREATE TABLE {table} (n UInt64, text String) ENGINE = MergeTree ORDER BY n"
+    httpx.post(server.dsn, content=create).raise_for_status()
+    return table
+
+
+def test_clients_insert_and_query_at_once(server: StoreConfig, tmp_path: Path) -> None:
+    """Large Arrow bodies by both of the store's ways; each client reads its own writes, and none is lost."""
+    table = table_of(server, "crowd")
+    clients, rows = 6, 100_000
+
+    def work(number: int) -> int:
+        first = number * rows
+        numbers = pa.array(range(first, first + rows), pa.uint64())
+        data = pa.table({"n": numbers, "text": [f"{n:0200d}" for n in range(rows)]})
+        assert data.nbytes > 20_000_000
+        with clickhouse_connect.get_client(dsn=server.dsn) as client:
+            if number % 2:
+                client.insert_arrow(table, data)
+            else:
+                file = tmp_path / f"{number}.arrows"
+                with pa.ipc.new_stream(str(file), data.schema) as writer:
+                    writer.write_table(data)
+                with file.open("rb") as body:
+                    client.raw_insert(table, ["n", "text"], body, fmt="ArrowStream")
+            own = f"n >= {first} AND n < {first + rows}"
+            return int(client.command(f"SELECT uniqExact(n) FROM {table} WHERE {own}"))
+
+    with ThreadPoolExecutor(clients) as pool:
+        assert list(pool.map(work, range(clients))) == [rows] * clients
+    with clickhouse_connect.get_client(dsn=server.dsn) as client:
+        query = f"SELECT count(), uniqExact(n) FROM {table}"
+        assert client.query(query).result_rows == [(clients * rows, clients * rows)]
+
+
+DYING = """
+import io, sys, time
+import clickhouse_connect, pyarrow as pa
+
+dsn, table, how = sys.argv[1:]
+data, sink = pa.table({"n": pa.array(range(100_000), pa.uint64()), "text": ["x" * 100] * 100_000}), io.BytesIO()
+with pa.ipc.new_stream(sink, data.schema) as writer:
+    writer.write_table(data, max_chunksize=1_000)
+
+class HalfWay(io.BytesIO):
+    def read(self, size=-1):
+        if self.tell() > len(self.getvalue()) // 2:
+            print("half", flush=True)
+            time.sleep(600)
+        return super().read(size)
+
+def chunks(file):
+    while chunk := file.read(65_536):
+        yield chunk
+
+body = HalfWay(sink.getvalue())
+client = clickhouse_connect.get_client(dsn=dsn)
+client.raw_insert(table, ["n", "text"], body if how == "file" else chunks(body), fmt="ArrowStream")
+"""
+
+
+@pytest.mark.parametrize("how", ["file", "chunks"])
+def test_a_client_killed_in_the_middle_of_a_body_has_stored_nothing(
+    server: StoreConfig, store_config: StoreConfig, how: str
+) -> None:
+    """The whole rows that came are no insert; the server goes on, and the place of the dead client is free."""
+    table = table_of(server, f"killed_{how}")
+    with clickhouse_server(store_config, writable=True, concurrent_queries_max=1, waiting_queries_max=1) as url:
+        command = [sys.executable, "-c", DYING, url, table, how]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client, contextlib.ExitStack() as stack:
+            stack.callback(client.kill)
+            assert client.stdout is not None
+            assert client.stdout.readline() == "half\n"
+            # Two bodies may arrive at a time: with a second one under way, a free place is seen by its use.
+            with send(url, "", announced=1):
+                until(lambda: httpx.post(url, content="SELECT 1").status_code == 500)
+                client.kill()
+                until(lambda: httpx.post(url, content="SELECT 1").text == "1\n")
+        assert httpx.post(url, content=f"SELECT count() FROM {table}").text == "0\n"
+
+
+def test_what_a_dead_client_has_sent_whole_is_stored(server: StoreConfig) -> None:
+    """As on a server: a killed worker's last write arrives after it."""
+    table = table_of(server, "late")
+    insert = f"INSERT INTO {table} SELECT number, 'late' FROM numbers(5) WHERE NOT sleepEachRow(0.2)"
+    send(server.dsn, insert).close()
+    until(lambda: httpx.post(server.dsn, content=f"SELECT count() FROM {table}").text == "5\n")
+
+
+def test_a_long_list_of_keys_is_a_query(server: StoreConfig) -> None:
+    """Longer than a reader's may be, within what the client allows itself."""
+    table = table_of(server, "keys")
+    httpx.post(server.dsn, content=f"INSERT INTO {table} SELECT number, '' FROM numbers(10)").raise_for_status()
+    keys = ",".join(str(n) for n in range(300_000))
+    query = f"SELECT n FROM {table} WHERE n IN ({keys}) ORDER BY n"
+    assert len(query) > QUERY_BYTES_MAX
+    settings = {"max_query_size": 64 * 1024 * 1024}
+    with clickhouse_connect.get_client(dsn=server.dsn, settings=settings) as client:
+        assert client.query_arrow(query).column("n").to_pylist() == list(range(10))
+    refused = httpx.post(server.dsn, content=query, timeout=60)
+    assert (refused.status_code, refused.headers["x-clickhouse-exception-code"]) == (400, "62")
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ("SELECT 1;\n", "1\n"),
+        ("-- FORMAT CSV\n/* x */ ( SELECT 'a' )", "a\n"),
+        ("SELECT 'a' format CSV ;", '"a"\n'),
+        ("SELECT ' FORMAT CSV'", " FORMAT CSV\n"),
+        ("SELECT 'a' FORMAT CSV SETTINGS max_threads = 1", '"a"\n'),
+        ("SELECT 'a' -- the end", "a\n"),
+        ("WITH 1 AS x SELECT x FORMAT JSONEachRow", '{"x":1}\n'),
+        ("DESC (SELECT 1 AS x) FORMAT TSVRaw", "x\tUInt8\t\t\t\t\t\n"),
+        ("EXISTS TABLE nothing", "0\n"),
+    ],
+)
+def test_statements_run_as_they_came(server: StoreConfig, query: str, answer: str) -> None:
+    """Whatever stands around them."""
+    response = httpx.post(server.dsn, content=query)
+    assert (response.status_code, response.text) == (200, answer)
+
+
+@pytest.mark.parametrize("query", ["", " ;", "SELECT 1; SELECT 2", "SELEKT 1"])
+def test_what_is_not_one_statement_is_refused(server: StoreConfig, query: str) -> None:
+    """Error 62."""
+    response = httpx.post(server.dsn, content=query)
+    assert (response.status_code, response.headers["x-clickhouse-exception-code"]) == (400, "62")
