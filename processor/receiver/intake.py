@@ -39,6 +39,7 @@ class Intake:
         self._requests = 0
         self._transport = transport
         self._outcomes = metrics.requests
+        self._ok = metrics.requests.labels(transport, "ok")
         self._accepted = metrics.accepted_spans.labels(_RECEIVER, transport)
         self._refused = metrics.refused_spans.labels(_RECEIVER, transport)
 
@@ -74,8 +75,11 @@ class Intake:
             self._refused.inc(count_spans(value) or 0)
             return self.refuse(failure_of(error))
         self._accepted.inc(receipt.accepted_spans)
-        self._refused.inc(receipt.rejected_spans)
-        self._count("partial" if receipt.rejected_spans else "ok")
+        if receipt.rejected_spans:
+            self._refused.inc(receipt.rejected_spans)
+            self._count("partial")
+        else:
+            self._ok.inc()
         return receipt
 
     def refuse(self, failure: Failure) -> Failure:

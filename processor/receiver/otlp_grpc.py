@@ -183,8 +183,9 @@ async def _abort(context: _Context, failure: Failure) -> bytes:
 
 def _response(receipt: Receipt) -> bytes:
     """`ExportTraceServiceResponse`; zero bytes are the empty response of every signal."""
+    if not receipt.rejected_spans:
+        return b""
     response = ExportTraceServiceResponse()
-    if receipt.rejected_spans:
-        response.partial_success.rejected_spans = receipt.rejected_spans
-        response.partial_success.error_message = receipt.message
+    response.partial_success.rejected_spans = receipt.rejected_spans
+    response.partial_success.error_message = receipt.message
     return response.SerializeToString()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -115,7 +115,7 @@ async def reading(config: KafkaReceiverConfig) -> AsyncIterator[Reading]:
 
 def produce(bootstrap: str, topic: str, *values: bytes, partition: int = 0, **options: Any) -> None:
     """Write values with a stock producer, in order. `headers` and `key` are those of every record."""
-    headers: Headers | None = options.pop("headers", None)
+    headers: Sequence[tuple[str, bytes | None]] | None = options.pop("headers", None)
     key: bytes | None = options.pop("key", None)
     producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0, "linger.ms": 5, **options})
     failures: list[object] = []

@@ -9,7 +9,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewPartitions
 
 from deploy.kafka.broker import Broker
 from processor.errors import Overloaded, Retryable
@@ -18,7 +17,7 @@ from processor.log.kafka.placement import partition_of
 from processor.log.kafka.producer import KafkaProducerLog
 from processor.model import Receipt
 from processor.telemetry.metrics import Metrics
-from tests.kafka.conftest import PARTITIONS, create_topic
+from tests.kafka.conftest import PARTITIONS, add_partitions, create_topic
 from tests.kafka.harness import (
     RETRY_S,
     WAIT_S,
@@ -131,9 +130,7 @@ def test_partitions_added_under_load_are_used_and_no_record_lies_about_them(brok
     async def scenario() -> set[bytes]:
         async with running(config_for(broker.bootstrap, TOPIC)) as log, exporting(log) as exporters:
             await exporters.until_more(2000)
-            admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-            (made,) = admin.create_partitions([NewPartitions(TOPIC, 2 * PARTITIONS)]).values()
-            await asyncio.to_thread(made.result, WAIT_S)
+            await asyncio.to_thread(add_partitions, broker.bootstrap, TOPIC, 2 * PARTITIONS)
             async with asyncio.timeout(WAIT_S):
                 while not await asyncio.to_thread(_all_partitions_used, broker):
                     await exporters.until_more(200)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import get_args
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processor.errors import Permanent, Retryable
-from processor.log.kafka.config import Compression, KafkaTopicConfig
+from processor.log.kafka.config import KafkaTopicConfig
 from processor.log.kafka.headers import SIGNAL, TENANT, is_placed
 from processor.log.kafka.placement import partition_of
 from processor.model import Receipt
@@ -56,19 +55,6 @@ def test_without_placement_requests_arrive_as_they_were_sent(brokers: Brokers, t
     assert len({record.partition for record in records}) > 1
     assert not any(is_placed(record.headers, record.partition, PARTITIONS) for record in records)
     assert {record.key for record in records} == {None}
-
-
-@pytest.mark.parametrize("compression", get_args(Compression))
-def test_every_compression_is_read_by_a_stock_consumer(brokers: Brokers, topic: str, compression: str) -> None:
-    """Also when requests share batches."""
-    ids = [span_ids(20) for _ in range(30)]
-
-    async def scenario() -> None:
-        async with running(config_for(brokers.bootstrap, topic, compression=compression)) as log:
-            await asyncio.gather(*(log.append("acme", request_of(*some, filler=100)) for some in ids))
-
-    asyncio.run(scenario())
-    assert stored_span_ids(read_topic(brokers.bootstrap, topic)) == {span for some in ids for span in some}
 
 
 @pytest.mark.parametrize("by_trace", [True, False])

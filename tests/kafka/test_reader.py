@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-from typing import get_args
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewPartitions
 
 from processor.errors import Retryable
-from processor.log.kafka.config import Compression, KafkaTopicConfig
+from processor.log.kafka.config import KafkaTopicConfig
 from processor.log.kafka.headers import SIGNAL
 from processor.log.kafka.watchdog import ConsumerStuck
 from processor.model import DEFAULT_TENANT
-from tests.kafka.conftest import PARTITIONS, Brokers, create_topic
+from tests.kafka.conftest import PARTITIONS, Brokers, add_partitions, create_topic
 from tests.kafka.harness import WAIT_S, Stored, config_for, request_of, running, span_ids, stored_span_ids
 from tests.kafka.reading import committed, placed, produce, reader_config, reading, values
 
@@ -101,9 +99,7 @@ def test_placement_is_not_trusted_from_the_moment_the_partition_count_changes(
         async with reading(reader_config(brokers.bootstrap, topic)) as one:
             assert [record.has_whole_traces for record in await one.read(1)] == [True]
             before = one.assignments
-            admin = AdminClient({"bootstrap.servers": brokers.bootstrap})
-            (made,) = admin.create_partitions([NewPartitions(topic, 2 * PARTITIONS)]).values()
-            await asyncio.to_thread(made.result, WAIT_S)
+            await asyncio.to_thread(add_partitions, brokers.bootstrap, topic, 2 * PARTITIONS)
             await one.until(lambda: one.assignments > before)
             one.polled.clear()
             produce(brokers.bootstrap, topic, b"old", headers=placed(0, PARTITIONS))
@@ -132,24 +128,6 @@ def test_other_signals_are_skipped_counted_and_committed(brokers: Brokers, topic
             await one.until(lambda: one.value("otel_sessions_kafka_skipped_records_total") == 3)
             await one.finish(polled)
             assert committed(brokers.bootstrap, config.group_id, topic, 1) == [4]
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("compression", get_args(Compression))
-def test_a_stock_exporters_records_are_read(brokers: Brokers, topic: str, compression: str) -> None:
-    """Every codec, no headers of ours, key nil or a hex trace id."""
-    ids = span_ids(200)
-    requests = [request_of(span, filler=100) for span in ids]
-    for key, some in ((None, requests[:100]), (b"4bf92f3577b34da6a3ce929d0e0e4736", requests[100:])):
-        produce(brokers.bootstrap, topic, *some, key=key, **{"compression.type": compression})
-
-    async def scenario() -> None:
-        async with reading(reader_config(brokers.bootstrap, topic)) as one:
-            records = await one.read(200)
-            assert values(records) == requests
-            stored = [Stored(record.partition, record.key, record.value, []) for record in records]
-            assert stored_span_ids(stored) == set(ids)
 
     asyncio.run(scenario())
 

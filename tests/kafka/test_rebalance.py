@@ -12,9 +12,9 @@ import pytest
 from deploy.kafka.broker import Broker
 from processor.log.kafka.config import KafkaReceiverConfig
 from processor.log.kafka.record import KafkaRecord
-from tests.kafka.conftest import PARTITIONS, Brokers, create_topic, without
+from tests.kafka.conftest import PARTITIONS, Brokers, add_partitions, create_topic, without
 from tests.kafka.harness import WAIT_S
-from tests.kafka.reading import Reading, committed, produce, reader_config, reading, values
+from tests.kafka.reading import Reading, committed, placed, produce, reader_config, reading, values
 
 ALL = frozenset(range(PARTITIONS))
 REFUSED = "otel_sessions_kafka_commits_refused_total"
@@ -118,6 +118,51 @@ def test_a_reader_that_does_not_poll_loses_its_partitions_and_its_commit(brokers
                 assert slow.value(REFUSED) == 1
                 assert committed(brokers.bootstrap, config.group_id, topic, PARTITIONS) == [11] * PARTITIONS
                 await until_both(slow, other, lambda: has(slow, 2)() and has(other, 2)())
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("slow", ["leader", "member"])
+def test_all_members_judge_placement_by_one_partition_count(
+    brokers: Brokers, topic: str, real_broker: Callable[[str], None], slow: str
+) -> None:
+    """Though one does not look for new partitions itself: no claim is trusted here that is not the only one there."""
+    real_broker("partitions that can be added")
+    changes = {"leader": {}, "member": {}, slow: {"metadata_refresh_s": 3600.0}}
+    counts = (PARTITIONS, 2 * PARTITIONS)
+
+    def write() -> None:
+        for count in counts:
+            for partition in range(PARTITIONS):
+                claim = b"%d" % count
+                produce(brokers.bootstrap, topic, claim, partition=partition, headers=placed(partition, count))
+
+    async def scenario() -> None:
+        async with reading(reader_config(brokers.bootstrap, topic, **changes["leader"])) as first:
+            await first.until(has(first, PARTITIONS))
+            async with reading(reader_config(brokers.bootstrap, topic, **changes["member"])) as second:
+                await until_both(first, second, lambda: has(first, 2)() and has(second, 2)())
+                await asyncio.to_thread(add_partitions, brokers.bootstrap, topic, counts[1])
+                if slow == "member":
+                    await until_both(first, second, lambda: has(first, 4)() and has(second, 4)())
+                async with reading(reader_config(brokers.bootstrap, topic)) as third:  # it has seen all partitions
+                    all_three = (first, second, third)
+                    await asyncio.gather(*(one.until(lambda: all(map(settled, all_three))) for one in all_three))
+                    await asyncio.to_thread(write)
+                    await asyncio.gather(*(one.until(lambda: read_all(all_three)) for one in all_three))
+                    trusted = {record.value for one in all_three for record in current(one) if record.has_whole_traces}
+                    agreed = {one.log._membership.partition_count for one in all_three}
+                    assert len(agreed) == 1
+                    if slow == "member":
+                        assert trusted == {b"%d" % counts[1]}
+                    else:
+                        assert trusted <= {b"%d" % count for count in agreed}
+
+    def settled(one: Reading) -> bool:
+        return one.log._membership.is_ready
+
+    def read_all(readers: tuple[Reading, ...]) -> bool:
+        return sum(len(current(one)) for one in readers) == PARTITIONS * len(counts)
 
     asyncio.run(scenario())
 

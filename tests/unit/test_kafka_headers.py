@@ -15,6 +15,11 @@ def test_a_placed_record_says_so_to_its_own_topic_and_partition_only() -> None:
     assert not is_placed(headers, 4, 12)
 
 
+def test_nothing_is_placed_where_the_partition_count_is_unknown() -> None:
+    """Whatever the header claims."""
+    assert not is_placed(record_headers("acme", 3, 0), 3, 0)
+
+
 @pytest.mark.parametrize(
     "headers",
     [

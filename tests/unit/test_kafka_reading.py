@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processor.log.kafka.assignor import Assignor
 from processor.log.kafka.headers import SIGNAL, TENANT, is_traces, tenant_of
 from processor.log.kafka.offsets import Offsets
 from processor.log.kafka.replayed import Replayed
@@ -118,3 +122,25 @@ def test_a_record_without_headers_is_the_default_tenants_and_may_hold_spans() ->
     assert is_traces([])
     assert is_traces([(SIGNAL, b"traces")])
     assert not is_traces([(SIGNAL, b"logs")])
+
+
+def test_every_member_is_told_the_partition_count_of_the_one_who_leads() -> None:
+    """Each for its own topic; the partitions are dealt out in turn."""
+    agreed: list[tuple[str, int]] = []
+    spans, others = (Assignor(topic, lambda count, topic=topic: agreed.append((topic, count))) for topic in ("a", "b"))
+    topics = {"a": range(6), "b": range(2)}
+    cluster = SimpleNamespace(partitions_for_topic=topics.get)
+    members = {"one": spans.metadata(["a"]), "two": spans.metadata(["a"]), "three": others.metadata(["b", "missing"])}
+    dealt = spans.assign(cluster, members)
+    assert {partition for member in ("one", "two") for _, partition in dealt[member].partitions()} == set(range(6))
+    for reader, member in ((spans, "one"), (spans, "two"), (others, "three")):
+        reader.on_assignment(ConsumerProtocolMemberAssignment.decode(dealt[member].encode()))
+    assert agreed == [("a", 6), ("a", 6), ("b", 2)]
+
+
+@pytest.mark.parametrize("said", [None, b"", b"[]", b"6", b'{"b": 6}', b'{"a": "6"}', b'{"a": true}', b"\xff", b"{"])
+def test_a_member_that_says_nothing_or_something_else_leaves_the_count_unknown(said: bytes | None) -> None:
+    """Other clients may lead the group."""
+    agreed: list[int] = []
+    Assignor("a", agreed.append).on_assignment(ConsumerProtocolMemberAssignment(0, [("a", [0])], said))
+    assert agreed == [0]

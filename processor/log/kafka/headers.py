@@ -3,7 +3,8 @@
 `otelcol.signal` is the Collector's. `otel-sessions.placement` says that the record's spans were chosen by their trace
 id: with how many partitions in mind, and for which of them. A reader that finds this true to its topic and to where the
 record lies knows that no other partition has spans of these traces from such a producer; repartitioning, copying to
-another topic or raising the partition count makes it false, and the reader falls back to looking.
+another topic or raising the partition count makes it false, and the reader falls back to looking. All readers of a
+group judge by the partition count that came with their assignment (`assignor`), so no two trust spans of one trace.
 """
 
 from __future__ import annotations
@@ -48,9 +49,12 @@ def placement(partition: int, partitions: int) -> bytes:
 
 
 def is_placed(headers: Iterable[tuple[str, bytes]], partition: int, partitions: int) -> bool:
-    """Whether a record in `partition` of a topic that has `partitions` of them was placed there by trace id."""
+    """Whether a record in `partition` of a topic that has `partitions` of them was placed there by trace id.
+
+    False where that count is 0, for unknown.
+    """
     found = [value for name, value in headers if name == PLACEMENT]
-    return found == [placement(partition, partitions)]
+    return partition < partitions and found == [placement(partition, partitions)]
 
 
 def tenant_of(headers: Iterable[tuple[str, bytes]], default: str) -> str:

@@ -22,8 +22,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
     def __init__(self, changed: Callable[[], None]) -> None:
         self.epoch = 0
         self.partitions: frozenset[int] | None = None  # None while the group rebalances
-        self.partition_count = 0  # of the topic, when the assignment was learned
-        self._learned_epoch = 0
+        self.partition_count = 0  # of the topic, as the group agreed; 0 is unknown
+        self._learned_epoch = -1
         self._changed = changed
 
     @property
@@ -36,10 +36,13 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         """Whether records may be handed out."""
         return bool(self.partitions) and self._learned_epoch == self.epoch
 
-    def learned(self, epoch: int, partition_count: int) -> None:
+    def agreed(self, partition_count: int) -> None:
+        """What all members are told with the assignment that comes next."""
+        self.partition_count = partition_count
+
+    def learned(self, epoch: int) -> None:
         """What others stored until `epoch` began is known; too late if that is over."""
         self._learned_epoch = epoch
-        self.partition_count = partition_count
 
     def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
         """A rebalance begins: everything is taken away, to be assigned anew."""

@@ -15,18 +15,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from processor.decode.outline import TAGS, header_of, outline_of
 
 Numbers = npt.NDArray[np.intp]
 
-_FIELDS: Final = {"Request": (1, "Resource"), "Resource": (2, "Scope"), "Scope": (2, None)}
-"""message: (field number of its repeated part, type of that, None for bytes); all else is unknown and kept"""
-
-_TAGS: Final = {name: bytes([number << 3 | 2]) for name, (number, _) in _FIELDS.items()}
 _LONGER_FROM: Final = 1 << np.arange(7, 32, 7)
 """Lengths from which on a varint takes another byte."""
 _KEPT_BELOW: Final = 1 << 14
@@ -56,26 +53,27 @@ class Pieces:
     @classmethod
     def of(cls, value: bytes) -> Pieces:
         """Take a request apart. It must be valid: what is wrong inside of a span is not noticed here."""
-        request = _REQUEST.FromString(value)
+        request = outline_of(value)
         resources: list[bytes] = []
         scopes: list[bytes] = []
         resource_of: list[int] = []
         counts: list[int] = []
         spans: list[bytes] = []
-        for number, resource in enumerate(request.items):
-            for scope in resource.items:
-                if count := len(scope.items):
-                    spans += scope.items
+        for number, resource in enumerate(request.resource_spans):
+            for scope in resource.scope_spans:
+                if count := len(scope.spans):
+                    spans += scope.spans
                     counts.append(count)
                     resource_of.append(number)
-                    scopes.append(_header(scope))
-            resources.append(_header(resource))
+                    scopes.append(header_of(scope, "spans"))
+            resources.append(header_of(resource, "scope_spans"))
         lengths = list(map(len, spans))
-        prefixes = [_SPAN_PREFIXES[size] for size in lengths]
+        prefixes = list(map(_PREFIXES["spans"].__getitem__, lengths))
         sizes = np.array(lengths, np.intp)
         sizes += np.searchsorted(_LONGER_FROM, sizes, side="right") + 2  # the prefix: a tag and a varint
         scope_of = np.repeat(np.arange(len(counts)), counts)
-        return cls(_header(request), resources, scopes, resource_of, spans, prefixes, sizes, scope_of)
+        header = header_of(request, "resource_spans")
+        return cls(header, resources, scopes, resource_of, spans, prefixes, sizes, scope_of)
 
     def bytes_alone(self) -> Numbers:
         """Bytes of a request with this span and nothing else, for each span."""
@@ -134,8 +132,8 @@ class _Layout:
         self._room = math.inf if bytes_max is None else bytes_max - len(pieces.header)
         chosen = order.tolist()
         self._interleaved: list[bytes] = [b""] * (2 * len(chosen))
-        self._interleaved[::2] = [pieces.prefixes[span] for span in chosen]
-        self._interleaved[1::2] = [pieces.spans[span] for span in chosen]
+        self._interleaved[::2] = map(pieces.prefixes.__getitem__, chosen)
+        self._interleaved[1::2] = map(pieces.spans.__getitem__, chosen)
         self._before: list[int] = [0, *np.cumsum(pieces.sizes[order]).tolist()]
 
     def records(self, runs: Sequence[_Run]) -> Iterator[Sequence[_Run]]:
@@ -156,19 +154,27 @@ class _Layout:
 
     def request(self, runs: Sequence[_Run]) -> bytes:
         """One serialized request."""
-        joined = [self._pieces.header]
-        for resource, members in groupby(runs, attrgetter("resource")):
-            header = self._pieces.resources[resource]
-            inner = [header]
-            size = len(header)
-            for run in members:
-                scope = self._pieces.scopes[run.scope]
-                spans_size = self._before[run.stop] - self._before[run.start]
-                prefix = _prefix("Resource", len(scope) + spans_size)
-                inner += (prefix, scope, *self._interleaved[2 * run.start : 2 * run.stop])
-                size += len(prefix) + len(scope) + spans_size
-            joined.append(_prefix("Request", size))
-            joined += inner
+        pieces, before, interleaved = self._pieces, self._before, self._interleaved
+        scope_prefixes, resource_prefixes = _PREFIXES["scope_spans"], _PREFIXES["resource_spans"]
+        joined = [pieces.header]
+        last, opened, size = -1, 0, 0
+        for resource, scope, start, stop in runs:
+            if resource != last:
+                if last >= 0:
+                    joined[opened] = resource_prefixes[size]
+                last = resource
+                header = pieces.resources[resource]
+                opened = len(joined)
+                joined += (b"", header)  # the former when its size is known
+                size = len(header)
+            header = pieces.scopes[scope]
+            scope_size = len(header) + before[stop] - before[start]
+            prefix = scope_prefixes[scope_size]
+            joined += (prefix, header)
+            joined += interleaved[2 * start : 2 * stop]
+            size += len(prefix) + scope_size
+        if last >= 0:
+            joined[opened] = resource_prefixes[size]
         return b"".join(joined)
 
     def _cost(self, runs: Sequence[_Run]) -> int:
@@ -199,15 +205,9 @@ class _Layout:
             start = stop
 
 
-def _header(message: Any) -> bytes:
-    message.ClearField("items")
-    header: bytes = message.SerializeToString()
-    return header
-
-
-def _prefix(message: str, size: int) -> bytes:
-    """Tag and length of one entry in the repeated part of `message`."""
-    encoded = bytearray(_TAGS[message])
+def _prefix(field: str, size: int) -> bytes:
+    """Tag and length of one entry of a repeated field."""
+    encoded = bytearray(TAGS[field])
     while size > 0x7F:
         encoded.append(size & 0x7F | 0x80)
         size >>= 7
@@ -215,33 +215,17 @@ def _prefix(message: str, size: int) -> bytes:
     return bytes(encoded)
 
 
-class _SpanPrefixes(dict[int, bytes]):
-    """Tag and length before a span of a given size, made when first needed. Bounded: large sizes are not kept."""
+class _Prefixes(dict[int, bytes]):
+    """Tag and length before an entry of a given size, made when first needed. Bounded: large sizes are not kept."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
 
     def __missing__(self, size: int) -> bytes:
-        prefix = _prefix("Scope", size)
+        prefix = _prefix(self._field, size)
         if size < _KEPT_BELOW:
             self[size] = prefix
         return prefix
 
 
-_SPAN_PREFIXES: Final = _SpanPrefixes()
-
-
-def _build() -> Any:
-    file = descriptor_pb2.FileDescriptorProto(name="pieces.proto", package="pieces", syntax="proto3")
-    for name, (number, type_name) in _FIELDS.items():
-        field = file.message_type.add(name=name).field.add(
-            name="items", number=number, label=descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED
-        )
-        if type_name is None:
-            field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
-        else:
-            field.type = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
-            field.type_name = f".pieces.{type_name}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("pieces.Request"))
-
-
-_REQUEST: Final[Any] = _build()
+_PREFIXES: Final = {field: _Prefixes(field) for field in TAGS}

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import lru_cache, partial
 from typing import Final
 
 import aiokafka.errors as kafka
@@ -25,7 +26,7 @@ from aiokafka import AIOKafkaProducer
 from processor.errors import Overloaded, Retryable
 from processor.log.kafka.client import client_options, create_topic
 from processor.log.kafka.config import KafkaExporterConfig
-from processor.log.kafka.delivery import Delivery
+from processor.log.kafka.delivery import Deadlines, Delivery
 from processor.log.kafka.headers import framing_bytes, record_headers
 from processor.log.kafka.outbox import Outbox
 from processor.log.kafka.placement import Parts, pass_through, place
@@ -55,6 +56,12 @@ _TOO_LARGE: Final = (kafka.MessageSizeTooLargeError, kafka.RecordListTooLargeErr
 _log = structlog.get_logger(__name__)
 
 
+@lru_cache(maxsize=1024)
+def _framing_bytes_max(tenant: str, partitions: int) -> int:
+    """The most bytes that any record of a tenant takes beside its value."""
+    return framing_bytes(record_headers(tenant, partitions - 1, partitions))
+
+
 class KafkaProducerLog:
     """The append side of `Log`, between `start` and `close`."""
 
@@ -67,6 +74,7 @@ class KafkaProducerLog:
         self._deliveries = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._deadlines = Deadlines(config.producer.timeout_s)
         self._outbox: Outbox | None = None
         self._broken: asyncio.Future[str] | None = None
         self._away = "not started"
@@ -117,17 +125,18 @@ class KafkaProducerLog:
                 f"{self._bytes} bytes wait for Kafka, the limit is {self._bytes_max} (producer.in_flight_bytes_max)",
                 RETRY_AFTER_S,
             )
-        self._enter(size)
-        delivery = Delivery(lambda: self._leave(size))
+        delivery = self._enter(size)
         started = asyncio.get_running_loop().time()
         parts = Parts()
         try:
-            async with asyncio.timeout(self._config.producer.timeout_s):
-                partitions = await outbox.partitions()
-                parts = await self._divide(tenant, value, partitions)
-                self._send(outbox, delivery, tenant, parts, partitions)
-                delivery.sent()
-                await delivery.outcome()
+            try:
+                partitions = outbox.partition_count
+                parts = await self._divided(tenant, value, partitions)
+                if not delivery.outcome.done():  # else dividing took all the time there was
+                    self._send(outbox, delivery, tenant, parts, partitions)
+            finally:
+                delivery.record_ended(None)  # no other follows
+            await delivery.outcome
         except TimeoutError:
             self._failed.inc(parts.spans)
             if self._last_success <= started:
@@ -138,8 +147,6 @@ class KafkaProducerLog:
         except kafka.KafkaError as error:
             self._failed.inc(parts.spans)
             raise self._translated(error, broken) from error
-        finally:
-            delivery.sent()
         self._last_success = asyncio.get_running_loop().time()
         self._sent.inc(parts.spans)
         self._records.inc(len(parts.parts))
@@ -159,6 +166,7 @@ class KafkaProducerLog:
             self._discard(outbox)
         if self._discards:
             await asyncio.wait(self._discards)
+        self._deadlines.close()
 
     def _live(self) -> tuple[Outbox, asyncio.Future[str]]:
         if self._closed:
@@ -167,10 +175,13 @@ class KafkaProducerLog:
             raise Retryable(f"Kafka is away: {self._away}")
         return self._outbox, self._broken
 
-    def _enter(self, size: int) -> None:
+    def _enter(self, size: int) -> Delivery:
         self._bytes += size
         self._deliveries += 1
         self._idle.clear()
+        delivery = Delivery(size, self._leave)
+        self._deadlines.add(delivery)
+        return delivery
 
     def _leave(self, size: int) -> None:
         self._bytes -= size
@@ -178,16 +189,13 @@ class KafkaProducerLog:
         if not self._deliveries:
             self._idle.set()
 
-    async def _divide(self, tenant: str, value: bytes, partitions: int) -> Parts:
-        framing = framing_bytes(record_headers(tenant, partitions - 1, partitions))
-        bytes_max = self._config.producer.max_message_bytes - framing
+    async def _divided(self, tenant: str, value: bytes, partitions: int) -> Parts:
+        bytes_max = self._config.producer.max_message_bytes - _framing_bytes_max(tenant, partitions)
         if self._config.partition_traces_by_id:
-            if len(value) > _INLINE_BYTES_MAX:
-                return await asyncio.to_thread(place, value, partitions, bytes_max)
-            return place(value, partitions, bytes_max)
-        if len(value) > _INLINE_BYTES_MAX:
-            return await asyncio.to_thread(pass_through, value, bytes_max)
-        return pass_through(value, bytes_max)
+            divide = partial(place, value, partitions, bytes_max)
+        else:
+            divide = partial(pass_through, value, bytes_max)
+        return await asyncio.to_thread(divide) if len(value) > _INLINE_BYTES_MAX else divide()
 
     def _send(self, outbox: Outbox, delivery: Delivery, tenant: str, parts: Parts, partitions: int) -> None:
         for part in parts.parts:
@@ -260,8 +268,7 @@ class KafkaProducerLog:
             )
             outbox = Outbox(producer, self._config.topic, producer_config.linger_ms / 1000)
             try:
-                await producer.start()
-                await outbox.partitions()
+                await outbox.start()
             except BaseException:
                 self._discard(outbox)
                 raise

@@ -22,11 +22,12 @@ from typing import Any, Final
 
 import aiokafka.errors as kafka
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from processor.errors import OtelSessionsError, Permanent, Retryable
 from processor.log.base import Record
-from processor.log.kafka.client import client_options, create_topic
+from processor.log.kafka.assignor import Assignor
+from processor.log.kafka.client import client_options, consumer_options, create_topic
 from processor.log.kafka.committing import commit_offsets
 from processor.log.kafka.config import KafkaReceiverConfig
 from processor.log.kafka.dead_letter import DeadLetters
@@ -35,14 +36,12 @@ from processor.log.kafka.fetching import Fetching
 from processor.log.kafka.headers import is_placed, is_traces, tenant_of
 from processor.log.kafka.membership import Membership
 from processor.log.kafka.offsets import Offsets
-from processor.log.kafka.progress import progress
 from processor.log.kafka.record import KafkaRecord
-from processor.log.kafka.watchdog import ConsumerStuck, Progress, Watchdog
+from processor.log.kafka.watching import Watch
 from processor.model import DEFAULT_TENANT, Receipt
 from processor.telemetry.metrics import Metrics
 
 _RETRY_S: Final = 1.0
-_LOOK_S_MAX: Final = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -63,7 +62,7 @@ class KafkaLogReader:
         self._default_tenant = default_tenant
         self._membership = Membership(self._reassigned)
         self._offsets = Offsets()
-        self._watchdog = Watchdog(config.stuck_timeout_s)
+        self._watch = Watch(config, metrics, self._membership)
         self._dead_letters = DeadLetters(config, metrics, self._awake)
         self._consumer: Any = None
         self._assigned: Callable[[], Awaitable[None]] | None = None
@@ -81,16 +80,9 @@ class KafkaLogReader:
             return
         self._assigned = assigned
         config = self._config
+        assignor = Assignor(config.topic, self._membership.agreed)
         consumer = AIOKafkaConsumer(
-            **self._options,
-            group_id=config.group_id,
-            enable_auto_commit=False,
-            auto_offset_reset=config.initial_offset,
-            session_timeout_ms=round(config.session_timeout_s * 1000),
-            heartbeat_interval_ms=round(config.heartbeat_interval_s * 1000),
-            max_poll_interval_ms=round(config.max_poll_interval_s * 1000),
-            fetch_max_bytes=config.fetch_bytes_max,
-            max_partition_fetch_bytes=config.partition_fetch_bytes_max,
+            **self._options, **consumer_options(config), partition_assignment_strategy=[assignor]
         )
         try:
             async with asyncio.timeout(2 * config.request_timeout_s):
@@ -114,8 +106,8 @@ class KafkaLogReader:
         Errors: `ConsumerStuck` when nothing comes of what the brokers have; what `assigned` raises, but `Retryable`.
         """
         loop = asyncio.get_running_loop()
-        self._watchdog.reset()
-        look_at_s = loop.time() + self._watchdog.look_interval_s
+        self._watch.reset()
+        look_at_s = loop.time() + self._watch.look_interval_s
         linger_to_s: float | None = None
         while not self._closed and (fetching := self._fetching):
             self._wake.clear()
@@ -135,8 +127,8 @@ class KafkaLogReader:
                 continue
             linger_to_s = None  # a rebalance may have taken what it waited for
             if now_s >= look_at_s and self._dead_letters.has_room:
-                await self._look()
-                look_at_s = loop.time() + self._watchdog.look_interval_s
+                await self._unless_closed(self._watch.look(self._consumer, fetching.complaint))
+                look_at_s = loop.time() + self._watch.look_interval_s
                 continue
             await self._wait(min(max(look_at_s - now_s, _RETRY_S), fetching.pause_s))
         return ()
@@ -190,7 +182,7 @@ class KafkaLogReader:
             await discard_consumer(consumer, timeout_s / 2)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._dead_letters.close(), timeout_s)
-        self._forget_lag()
+        self._watch.forget_lag()
 
     def _awake(self) -> None:
         self._wake.set()
@@ -201,7 +193,7 @@ class KafkaLogReader:
             if self._fetching is not None:
                 self._fetching.drop()
             self._offsets = Offsets()
-            self._forget_lag()
+            self._watch.forget_lag()
             self._rebalanced.set()  # ends a commit that is under way
         else:
             self._metrics.kafka_rebalances.inc()
@@ -228,31 +220,23 @@ class KafkaLogReader:
             task.result()
 
     async def _learn(self) -> None:
-        """Let the worker learn what others stored; again if the group has rebalanced meanwhile."""
-        epoch = self._membership.epoch
+        """Let the worker learn what others stored. Errors: what `assigned` raises, but `Retryable`."""
         try:
-            # Another member may have seen partitions that ours does not know of yet.
-            await self._unless_closed(_refresh(self._consumer))
-            await self._unless_closed(self._call_assigned())
-        except (Retryable, kafka.KafkaError) as error:
+            await self._unless_closed(self._call_assigned(self._membership.epoch))
+        except Retryable as error:
             _log.warning("kafka_assignment_not_learned", error=str(error))
             await self._wait(_RETRY_S)
-            return
-        if epoch == self._membership.epoch and not self._closed:
-            self._membership.learned(epoch, self._partition_count())
 
-    async def _call_assigned(self) -> None:
+    async def _call_assigned(self, epoch: int) -> None:
         assert self._assigned is not None
         await self._assigned()
-
-    def _partition_count(self) -> int:
-        return len(self._consumer.partitions_for_topic(self._config.topic) or ())
+        self._membership.learned(epoch)
 
     # Handing out.
 
     def _take(self, fetching: Fetching, bytes_max: int) -> list[Record]:
         """What waits, up to `bytes_max`; may be empty when it is all of other signals."""
-        count = self._partition_count()
+        count = self._trusted_count()
         records: list[Record] = []
         size = 0
         while found := fetching.take(bytes_max - size if records else None):
@@ -263,15 +247,20 @@ class KafkaLogReader:
             self._offsets.hand_out(found.partition, found.offset)
             records.append(self._record(found, count))
             size += len(found.value)
-        self._show_lag()
+        self._watch.show_lag(self._consumer, self._offsets)
         return records
 
+    def _trusted_count(self) -> int:
+        """The partition count that a claim must name to be true; 0, which none names, when the group's is outdated."""
+        agreed = self._membership.partition_count
+        known = self._consumer.partitions_for_topic(self._config.topic) or ()
+        return agreed if len(known) <= agreed else 0
+
     def _record(self, found: Any, count: int) -> KafkaRecord:
-        known = self._membership.partition_count
         return KafkaRecord(
             tenant=tenant_of(found.headers, self._default_tenant),
             value=found.value,
-            has_whole_traces=count == known and is_placed(found.headers, found.partition, count),
+            has_whole_traces=is_placed(found.headers, found.partition, count),
             topic=found.topic,
             partition=found.partition,
             offset=found.offset,
@@ -297,57 +286,6 @@ class KafkaLogReader:
             _log.warning("kafka_commit_refused", offsets=wanted, error=error)
         else:
             offsets.commit(wanted)
-
-    # Watching.
-
-    async def _look(self) -> None:
-        """Let the watchdog judge. Errors: `ConsumerStuck`."""
-        found: list[Progress] = []
-
-        async def look() -> None:
-            async with asyncio.timeout(_LOOK_S_MAX):
-                found.extend(await progress(self._consumer, self._config.topic, self._membership.partitions))
-
-        try:
-            await self._unless_closed(look())
-        except (kafka.KafkaError, OSError, TimeoutError):
-            self._watchdog.reset()  # the brokers are away; that is nothing that a restart would mend
-            return
-        for one in found:
-            if self._membership.is_ready:
-                self._set_lag(one.partition, one.end - max(one.position, 0))
-        try:
-            self._watchdog.look(found, asyncio.get_running_loop().time())
-        except ConsumerStuck as stuck:
-            if self._fetching is None or not self._fetching.complaint:
-                raise
-            raise ConsumerStuck(f"{stuck}; the last error was {self._fetching.complaint}") from None
-
-    def _partition(self, number: int) -> Any:
-        return TopicPartition(self._config.topic, number)
-
-    def _show_lag(self) -> None:
-        for number in self._membership.partitions or ():
-            end = self._consumer.highwater(self._partition(number))
-            position = self._offsets.next_offset(number)
-            if end is not None and position is not None:
-                self._set_lag(number, end - position)
-
-    def _set_lag(self, number: int, lag: int) -> None:
-        self._metrics.kafka_offset_lag.labels(self._config.topic, str(number)).set(max(lag, 0))
-
-    def _forget_lag(self) -> None:
-        """Others show that of partitions that are no longer ours."""
-        self._metrics.kafka_offset_lag.clear()
-
-
-async def _refresh(consumer: Any) -> None:
-    """Learn the topic's partitions anew. aiokafka has no public way.
-
-    Errors: `Retryable` when no broker tells.
-    """
-    if not await consumer._client.force_metadata_update():
-        raise Retryable("no broker tells the topic's partitions")
 
 
 def _ours(record: Record) -> KafkaRecord:
