@@ -17,8 +17,9 @@ $(STAMP): pyproject.toml requirements.lock
 demo: install
 	$(BIN)/python deploy/demo/run.py
 
+# Two at a time: half of the tests wait for brokers and processes. A file's tests share their fixtures.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: install
 	$(BIN)/ruff format --check .
