@@ -145,6 +145,12 @@ class Config:
         _check_names(pipeline.processors, self.processors, "processors", f"{path}.processors")
         _check_names(pipeline.exporters, self.exporters, "exporters", f"{path}.exporters")
         pipeline.check(path)
+        written, read = self.kafka_exporter, self.kafka_receiver
+        if written is not None and read is not None and written.topic != read.topic:
+            raise ConfigError(
+                f"exporters.kafka.topic: {written.topic!r} is not {read.topic!r}, which receivers.kafka reads: one "
+                "process writes to the topic that it reads"
+            )
         if self.service.extensions is not None:
             _check_names(self.service.extensions, self.extensions, "extensions", "service.extensions")
             if SESSIONS_API in self.service.extensions and self.exporters.clickhouse is None:

@@ -130,3 +130,11 @@ def test_an_api_needs_a_store() -> None:
     assert parts(read_config(text, {})) == ["otlp", "to kafka", "health"]
     with pytest.raises(ConfigError, match="sessions_api reads what exporters"):
         read_config(text.replace("service: {", "service: {extensions: [sessions_api], "), {})
+
+
+def test_one_process_writes_to_the_topic_that_it_reads() -> None:
+    """Else its spans would go where nobody looks."""
+    both = file_of("otlp, kafka", "sessions", "kafka, clickhouse")
+    read_config(both, {})
+    with pytest.raises(ConfigError, match="'other' is not 'otlp_spans'"):
+        read_config(both.replace("exporters: {kafka: ,", "exporters: {kafka: {topic: other},"), {})
