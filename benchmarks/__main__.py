@@ -11,7 +11,7 @@ import signal
 import sys
 from types import FrameType
 
-from benchmarks import decode, embedded, freshness, preloaded, receiver
+from benchmarks import decode, embedded, freshness, preloaded, receiver, worker
 from benchmarks.failure import BenchmarkError
 
 _BENCHMARKS = {
@@ -20,6 +20,7 @@ _BENCHMARKS = {
     "freshness": freshness,
     "preloaded": preloaded,
     "receiver": receiver,
+    "worker": worker,
 }
 
 

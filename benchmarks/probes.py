@@ -17,8 +17,9 @@ from typing import Any, Final
 import orjson
 
 from benchmarks.load import PROBE_PREFIX, Load
+from benchmarks.process import HOST
 from benchmarks.sender import Sender
-from benchmarks.server import HOST, Server
+from benchmarks.server import Server
 from benchmarks.spans import SPANS_PER_TRACE
 
 _SEEN_S_MAX: Final = 30.0

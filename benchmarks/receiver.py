@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -150,6 +151,7 @@ def _figures(receiver: _Receiver, load: Load, shape: LoadShape, options: argpars
         "generator_cpu_s_per_million_spans": rounded(full.generator_cpu_s / spans * 1e6),
         "single_span_requests_per_s": round(requests / single.seconds),
         "single_span_requests_per_cpu_s": round(requests / single.receiver_cpu_s),
+        "single_span_cpu_s_per_thousand_requests": rounded(single.receiver_cpu_s / requests * 1e3),
         "single_span_latency_p50_ms": percentile_ms(single.latencies_s, 50),
         "single_span_latency_p99_ms": percentile_ms(single.latencies_s, 99),
         "single_span_receiver_cores_used": rounded(single.receiver_cpu_s / single.seconds),
@@ -291,6 +293,7 @@ async def _receive(pipe: Connection, config: KafkaExporterConfig) -> None:
     await log.start()
     receiver = OtlpGrpcReceiver(OtlpGrpcConfig(endpoint="127.0.0.1:0"), log, metrics)
     await receiver.start()
+    gc.freeze()  # as `processor.service` does
     pipe.send(receiver.port)
     told: Any = None
     with contextlib.suppress(EOFError):

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from benchmarks.failure import BenchmarkError
 from benchmarks.load import SPANS_PER_REQUEST, Load, Request
-from benchmarks.server import HOST
+from benchmarks.process import HOST
 
 EXPORT: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _REQUEST_S_MAX: Final = 60.0  # retries included

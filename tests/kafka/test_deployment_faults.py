@@ -6,6 +6,7 @@ To the last token and the last nano-dollar, each time: a total that depended on 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 import time
@@ -34,7 +35,8 @@ NEVER_S = 60.0
 def own_deployment(own_broker: Broker, clickhouse: ClickHouse, tmp_path: Path) -> Iterator[Deployment]:
     """On a broker that the test may kill."""
     create_topic(own_broker.bootstrap, "spans")
-    deployed = Deployment(tmp_path / "own", own_broker.bootstrap, "spans", PARTITIONS, clickhouse, "own_broker")
+    database = f"own_{os.urandom(4).hex()}"
+    deployed = Deployment(tmp_path / "own", own_broker.bootstrap, "spans", PARTITIONS, clickhouse, database)
     yield deployed
     deployed.close()
 

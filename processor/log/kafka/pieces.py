@@ -26,6 +26,7 @@ Numbers = npt.NDArray[np.intp]
 
 _LONGER_FROM: Final = 1 << np.arange(7, 32, 7)
 """Lengths from which on a varint takes another byte."""
+_RESOURCE: Final = attrgetter("resource")
 _KEPT_BELOW: Final = 1 << 14
 _PREFIX_BYTES_MAX: Final = 6  # a tag, and the length of anything below 2 GiB, where protobuf ends
 
@@ -154,27 +155,20 @@ class _Layout:
 
     def request(self, runs: Sequence[_Run]) -> bytes:
         """One serialized request."""
-        pieces, before, interleaved = self._pieces, self._before, self._interleaved
-        scope_prefixes, resource_prefixes = _PREFIXES["scope_spans"], _PREFIXES["resource_spans"]
+        pieces, before = self._pieces, self._before
         joined = [pieces.header]
-        last, opened, size = -1, 0, 0
-        for resource, scope, start, stop in runs:
-            if resource != last:
-                if last >= 0:
-                    joined[opened] = resource_prefixes[size]
-                last = resource
-                header = pieces.resources[resource]
-                opened = len(joined)
-                joined += (b"", header)  # the former when its size is known
-                size = len(header)
-            header = pieces.scopes[scope]
-            scope_size = len(header) + before[stop] - before[start]
-            prefix = scope_prefixes[scope_size]
-            joined += (prefix, header)
-            joined += interleaved[2 * start : 2 * stop]
-            size += len(prefix) + scope_size
-        if last >= 0:
-            joined[opened] = resource_prefixes[size]
+        for resource, members in groupby(runs, _RESOURCE):
+            inner = [pieces.resources[resource]]
+            size = len(inner[0])
+            for _, scope, start, stop in members:
+                header = pieces.scopes[scope]
+                scope_size = len(header) + before[stop] - before[start]
+                prefix = _PREFIXES["scope_spans"][scope_size]
+                inner += (prefix, header)
+                inner += self._interleaved[2 * start : 2 * stop]
+                size += len(prefix) + scope_size
+            joined.append(_PREFIXES["resource_spans"][size])
+            joined += inner
         return b"".join(joined)
 
     def _cost(self, runs: Sequence[_Run]) -> int:
@@ -187,7 +181,7 @@ class _Layout:
         return cost
 
     def _units(self, runs: Sequence[_Run]) -> Iterator[Sequence[_Run]]:
-        for _, members in groupby(runs, attrgetter("resource")):
+        for _, members in groupby(runs, _RESOURCE):
             of_resource = list(members)
             if self._cost(of_resource) <= self._room:
                 yield of_resource
