@@ -134,6 +134,16 @@ def deployment(
     deployed.close()
 
 
+@pytest.fixture
+def own_deployment(own_broker: Broker, clickhouse: ClickHouse, tmp_path: Path) -> Iterator[Deployment]:
+    """On a broker that the test may kill."""
+    create_topic(own_broker.bootstrap, "spans")
+    database = f"own_{os.urandom(4).hex()}"
+    deployed = Deployment(tmp_path / "own", own_broker.bootstrap, "spans", PARTITIONS, clickhouse, database)
+    yield deployed
+    deployed.close()
+
+
 def create_topic(bootstrap: str, name: str, partitions: int = PARTITIONS) -> None:
     """And wait until it is there."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
