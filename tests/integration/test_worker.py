@@ -226,3 +226,23 @@ def test_it_stops_also_while_ingest_waits_for_ticks_that_fail(
 
     asyncio.run(scenario())
     assert traces_in(client, store_config, "stop") == 4_000
+
+
+def test_a_stop_takes_no_longer_than_it_may(
+    store: ClickHouseStore, client: Any, store_config: StoreConfig, tmp_path: Path
+) -> None:
+    """With no time left nothing is rolled up any more; the next worker does it."""
+    config = WorkerConfig(stop_timeout_s=0, rollups=RollupConfig(interval_s=60))
+
+    async def stopped() -> None:
+        async with running(store, tmp_path, config) as (_, log):
+            assert await log.append("hurry", request("hurry", 5)) == Receipt(accepted_spans=5)
+
+    async def next_one() -> None:
+        async with running(store, tmp_path) as (worker, _):
+            await worker.settle()
+
+    asyncio.run(stopped())
+    assert traces_in(client, store_config, "hurry") == 0
+    asyncio.run(next_one())
+    assert traces_in(client, store_config, "hurry") == 5
