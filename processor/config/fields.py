@@ -1,9 +1,10 @@
 """A plain tree to a tree of frozen dataclasses, checked field by field.
 
 The dataclass is the schema: its annotations give the type, its defaults the default, and the metadata of a field the
-rest: `help` (a sentence), `min` and `max` (inclusive). Types: bool, int, float, str, Literal, `tuple[X, ...]`,
-a dataclass, and `X | None`. A section that is left out keeps the default of its field; one that is there but empty
-(`grpc:`) is built from the defaults of its own fields, as the Collector does.
+rest: `help` (a sentence), `min` and `max` (inclusive). Types: bool, int, float, Decimal (a number as it is written, or
+the same in quotes), str, Literal, `tuple[X, ...]`, a dataclass, and `X | None`. A section that is left out keeps the
+default of its field; one that is there but empty (`grpc:`) is built from the defaults of its own fields, as the
+Collector does; a field without a default must be there.
 A string called `endpoint` or `address` is host:port, wherever it stands; empty is left to the component.
 A dataclass may check itself in `__post_init__` by raising `ConfigError`; the path is put in front.
 """
@@ -15,6 +16,7 @@ import difflib
 import math
 import types
 from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import yaml
@@ -26,7 +28,7 @@ from processor.errors import ConfigError
 T = TypeVar("T")
 
 _ENDPOINTS = ("endpoint", "address")
-_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a string", Decimal: "a number"}
 
 
 def build(schema: type[T], tree: object, path: str, environment: Mapping[str, str]) -> T:
@@ -49,6 +51,9 @@ def build(schema: type[T], tree: object, path: str, environment: Mapping[str, st
         _check_limits(values[key], known[key].metadata, at)
         if key in _ENDPOINTS and values[key]:
             _check_endpoint(values[key], at)
+    for name, field in known.items():
+        if name not in values and field.default is field.default_factory is dataclasses.MISSING:
+            raise ConfigError(f"{f'{path}.{name}' if path else name}: is missing{_about(field.metadata)}")
     try:
         return schema(**values)
     except ConfigError as error:
@@ -103,20 +108,36 @@ def _scalar(hint: Any, value: object, path: str) -> Any:
         return value
     if hint is float and type(value) is int:
         return float(value)
+    if hint is Decimal and (number := _decimal(value)) is not None:
+        return number
     if type(value) is not hint:
         raise ConfigError(f"{path}: {_shown(value)} is not allowed here; expected {_NAMES[hint]}")
     return value
 
 
+def _decimal(value: object) -> Decimal | None:
+    """A number as it was written: YAML's 0.1 is a tenth here, not the double nearest to it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
 def _check_limits(value: object, metadata: Mapping[str, Any], path: str) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
         return
     low, high = metadata.get("min", -math.inf), metadata.get("max", math.inf)
     if not low <= value <= high:  # also refuses NaN
         bounds = [f"at least {low}"] * (low != -math.inf) + [f"at most {high}"] * (high != math.inf)
         allowed = " and ".join(bounds) or "a finite number"
-        about = f" ({metadata['help']})" if "help" in metadata else ""
-        raise ConfigError(f"{path}: {value} is out of range; allowed is {allowed}{about}")
+        raise ConfigError(f"{path}: {value} is out of range; allowed is {allowed}{_about(metadata)}")
+
+
+def _about(metadata: Mapping[str, Any]) -> str:
+    return f" ({metadata['help']})" if "help" in metadata else ""
 
 
 def _check_endpoint(value: str, path: str) -> None:

@@ -110,7 +110,7 @@ class Telemetry:
 
 @dataclass(frozen=True, slots=True)
 class Pipelines:
-    """One pipeline a signal."""
+    """How spans go, and log records and metrics with them: each signal through logs of its own, the same way."""
 
     traces: Pipeline = field(default_factory=Pipeline)
 
@@ -146,11 +146,14 @@ class Config:
         _check_names(pipeline.exporters, self.exporters, "exporters", f"{path}.exporters")
         pipeline.check(path)
         written, read = self.kafka_exporter, self.kafka_receiver
-        if written is not None and read is not None and written.topic != read.topic:
-            raise ConfigError(
-                f"exporters.kafka.topic: {written.topic!r} is not {read.topic!r}, which receivers.kafka reads: one "
-                "process writes to the topic that it reads"
-            )
+        if written is not None and read is not None:
+            for option in ("topic", "logs_topic", "metrics_topic"):
+                ours, theirs = getattr(written, option), getattr(read, option)
+                if ours != theirs:
+                    raise ConfigError(
+                        f"exporters.kafka.{option}: {ours!r} is not {theirs!r}, which receivers.kafka reads: one "
+                        "process writes to the topic that it reads"
+                    )
         if self.service.extensions is not None:
             _check_names(self.service.extensions, self.extensions, "extensions", "service.extensions")
             if SESSIONS_API in self.service.extensions and self.exporters.clickhouse is None:
