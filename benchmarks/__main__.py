@@ -11,14 +11,16 @@ import signal
 import sys
 from types import FrameType
 
-from benchmarks import decode, embedded, freshness, preloaded, receiver, worker
+from benchmarks import decode, embedded, freshness, normalize, preloaded, pricing, receiver, worker
 from benchmarks.failure import BenchmarkError
 
 _BENCHMARKS = {
     "decode": decode,
+    "normalize": normalize,
     "embedded": embedded,
     "freshness": freshness,
     "preloaded": preloaded,
+    "pricing": pricing,
     "receiver": receiver,
     "worker": worker,
 }

@@ -1,6 +1,6 @@
 """decode: bytes to the rows of both span tables, on one core, without a store.
 
-Measures `processor.worker.batch.make_batch` as the worker calls it: decode, normalize, and the wide table's rows, over
+Measures `processor.worker.batch.BatchMaker` as the worker calls it: decode, normalize, and the wide table's rows, over
 batches of the size the worker polls. The figure is spans per second of *CPU time*, all threads counted, so it is what
 one core does, also on a machine that is doing something else.
 
@@ -20,14 +20,11 @@ import pyarrow as pa
 
 from benchmarks.load import Load, add_load_options, check_load, load_shape
 from benchmarks.report import mib, print_header, print_last_line, print_section, rounded
-from processor.conventions.normalize import normalize
-from processor.decode.otlp import Decoder
-from processor.decode.verdicts import Admission
 from processor.decode.wide import otel_traces
 from processor.log.base import Record
 from processor.model import DEFAULT_TENANT
 from processor.worker import WorkerConfig
-from processor.worker.batch import make_batch
+from processor.worker.batch import BatchMaker
 
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 _BATCHES = 4  # different ones, so that no cache knows the next
@@ -47,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     load = Load(shape)
     bytes_max = WorkerConfig().poll_bytes_max
     batches = [_batch(load, bytes_max) for _ in range(_BATCHES)]
-    decoder = Decoder(Admission())
-    spans = sum(len(make_batch(decoder, batch, time.time_ns()).narrow) for batch in batches)
+    maker = BatchMaker()
+    spans = sum(len(maker.make(batch, time.time_ns()).narrow) for batch in batches)
     given = {
         **shape.described(),
         "bytes_per_span": round(load.span_bytes, 1),
@@ -60,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     print_header("decode", given)
 
     def whole(batch: Sequence[Record]) -> None:
-        make_batch(decoder, batch, time.time_ns())
+        maker.make(batch, time.time_ns())
 
     for _ in range(options.warm_up):
         _cpu_s(whole, batches)
@@ -75,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         "cpu_s_per_million_spans": rounded(median / spans * 1e6),
         "rss_mib_max": mib(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES),
     }
-    steps = _steps(decoder, batches, options.repeats)
+    steps = _steps(maker, batches, options.repeats)
     print_section("figures", figures)
     print_section(
         "CPU microseconds a span, median",
@@ -103,17 +100,17 @@ def _cpu_s(work: Callable[[Sequence[Record]], None], batches: Sequence[Sequence[
     return time.process_time() - started
 
 
-def _steps(decoder: Decoder, batches: Sequence[Sequence[Record]], repeats: int) -> dict[str, float]:
+def _steps(maker: BatchMaker, batches: Sequence[Sequence[Record]], repeats: int) -> dict[str, float]:
     """CPU seconds of each step over all batches, median of the repeats."""
     seconds: dict[str, list[float]] = {"decode": [], "normalize": [], "wide": []}
     for _ in range(repeats):
         marks = dict.fromkeys(seconds, 0.0)
         for batch in batches:
             at = time.process_time()
-            decoded = decoder.decode([record.value for record in batch], time.time_ns()).spans
+            decoded = maker.decoder.decode([record.value for record in batch], time.time_ns()).spans
             tenants = pa.array([record.tenant for record in batch], pa.string())
             marks["decode"] += (after_decode := time.process_time()) - at
-            rows = normalize(decoded, tenants).rows
+            rows = maker.normalizer.normalize(decoded, tenants).rows
             marks["normalize"] += (after_normalize := time.process_time()) - after_decode
             otel_traces(decoded, tenants, rows["service"].to_arrow(), rows["session_id"].to_arrow())
             marks["wide"] += time.process_time() - after_normalize

@@ -28,9 +28,18 @@ class Strength(IntEnum):
     """
 
     NONE = 0
-    RESOURCE = 1  # `session.id` on the resource: the lowest attribute source
-    WEAK = 2  # conversation and thread fallbacks
-    STRONG = 3  # keys that mean a session
+    DERIVED = 1  # made of the trace id, for emitters whose session is the trace
+    RESOURCE = 2  # `session.id` on the resource: the lowest attribute source
+    WEAK = 3  # conversation and thread fallbacks
+    STRONG = 4  # keys that mean a session
+
+
+class Source(IntEnum):
+    """What a narrow row was made of."""
+
+    SPAN = 0
+    LOG = 1  # a log record that reports a model call
+    METRIC = 2  # token and cost counters: what a session has if nothing else reports usage
 
 
 class StatusCode(IntEnum):
@@ -62,7 +71,19 @@ KINDS: Final = (LLM, EMBEDDING, AGENT, TOOL, RETRIEVAL, CHAIN, SESSION, OTHER)
 
 _STRINGS: Final[Any] = pl.List(pl.String)
 
+
+METRICS_TRACE: Final[Any] = pl.lit("metrics:")
+"""What stands before a session's id in the trace id of what its counters add up to."""
+
+
+def untraced_call_id(response_id: pl.Expr) -> pl.Expr:
+    """The trace id under which a model call stands that only a log record reports, and outside of any trace."""
+    return pl.lit("call:") + response_id.str.slice(0, 59)
+
+
 MODEL_CALLS: Final = (LLM, EMBEDDING)
+
+END_STATES: Final = ("success", "error", "unknown")
 
 SESSION_SPANS: Final = pl.Schema(
     {
@@ -70,6 +91,9 @@ SESSION_SPANS: Final = pl.Schema(
         "trace_id": pl.String,
         "span_id": pl.String,
         "parent_span_id": pl.String,  # '' for none
+        "source": pl.UInt8,  # a Source
+        "turn_id": pl.String,  # of a log record without a trace: what it belongs to instead; '' else
+        "scope": pl.String,  # of the instrumentation
         "service": pl.String,
         "name": pl.String,
         "kind": pl.String,  # one of KINDS
@@ -77,39 +101,91 @@ SESSION_SPANS: Final = pl.Schema(
         "end_ns": pl.Int64,
         "status_code": pl.UInt8,
         "is_error": pl.Boolean,
+        "status_message": pl.String,  # of an error, bounded
         "session_id": pl.String,  # the span's own, '' for none
         "session_strength": pl.UInt8,
         "session_name": pl.String,
         "session_name_rank": pl.UInt8,  # place in the precedence list: smaller is better; meaningless for ''
         "user_id": pl.String,
         "thread_id": pl.String,
+        "environment": pl.String,
+        "end_state": pl.String,  # one of END_STATES where the span states it, else ''
+        "end_reason": pl.String,
+        "tags": pl.String,  # a JSON array, sorted; '' for none
+        "metadata": pl.String,  # a JSON object of strings, keys sorted; '' for none
         "model": pl.String,
+        "request_model": pl.String,  # '' where it is the same
         "provider": pl.String,
-        "input_tokens": pl.Int64,
-        "output_tokens": pl.Int64,
+        "response_id": pl.String,  # of the model call, as the API gave it
+        "also_logged": pl.Boolean,  # its emitter reports the call as a log record without trace context too
+        "input_tokens": pl.Int64,  # cached tokens included
+        "output_tokens": pl.Int64,  # reasoning included
         "total_tokens": pl.Int64,  # input + output, or the stated total where both are missing
+        "cache_read_tokens": pl.Int64,
+        "cache_write_tokens": pl.Int64,  # those with a life of an hour included
+        "cache_write_1h_tokens": pl.Int64,
+        "reasoning_tokens": pl.Int64,
         "cost_nano_usd": pl.Int64,  # stated by the emitter; 0 is "not stated"
+        "input_cost_nano_usd": pl.Int64,
+        "output_cost_nano_usd": pl.Int64,
+        "ttft_ns": pl.Int64,  # time to the first token; 0 is "not stated"
+        "input_preview": pl.String,
+        "output_preview": pl.String,
     }
 )
 """A span, narrow: what rollups need. Two rows may share a span id when an emitter sent the span twice with different
 content; both are kept, and `rollup` picks one by a rule that does not depend on order."""
 
+TOKENS: Final = (
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+COSTS: Final = ("cost_nano_usd", "input_cost_nano_usd", "output_cost_nano_usd")
+
+SUMMED: Final = (
+    "llm_ns",  # sum of the durations of model calls
+    "ttft_ns",  # sum of the times to the first token
+    "ttft_count",  # of the model calls that state one
+    "span_count",
+    "error_count",
+    "llm_call_count",
+    "tool_call_count",
+    *TOKENS,
+    *COSTS,  # stated or priced; the cost is the sum of the other two
+    "unpriced_span_count",
+)
+"""The columns of a trace row that add up to those of its session."""
+
 _TOTALS: Final[dict[str, Any]] = {
     "start_ns": pl.Int64,
     "end_ns": pl.Int64,
-    "llm_ns": pl.Int64,  # sum of the durations of model calls
-    "span_count": pl.Int64,
-    "error_count": pl.Int64,
-    "llm_call_count": pl.Int64,
-    "tool_call_count": pl.Int64,
-    "input_tokens": pl.Int64,
-    "output_tokens": pl.Int64,
-    "total_tokens": pl.Int64,
-    "cost_nano_usd": pl.Int64,
-    "unpriced_span_count": pl.Int64,
+    **dict.fromkeys(SUMMED, pl.Int64),
     "models": _STRINGS,
     "providers": _STRINGS,
     "services": _STRINGS,
+    "tags": _STRINGS,
+}
+
+USAGE_KEY: Final = ("model", "provider", "service")
+USAGE_SUMMED: Final = ("call_count", "error_count", *TOKENS, *COSTS, "unpriced_count")
+USAGE: Final[dict[str, Any]] = {
+    **{f"usage.{name}": _STRINGS for name in USAGE_KEY},
+    **{f"usage.{name}": pl.List(pl.Int64) for name in USAGE_SUMMED},
+}
+"""The breakdown of what counts: parallel lists, sorted by key."""
+
+_DESCRIBED: Final[dict[str, Any]] = {
+    "user_id": pl.String,
+    "thread_id": pl.String,
+    "environment": pl.String,
+    "end_state": pl.String,  # one of END_STATES, '' where no span states it
+    "end_reason": pl.String,
+    "input_preview": pl.String,  # of the first that has one
+    "output_preview": pl.String,  # of the last
 }
 
 SESSION_TRACES: Final = pl.Schema(
@@ -117,14 +193,17 @@ SESSION_TRACES: Final = pl.Schema(
         "tenant": pl.String,
         "session_id": pl.String,
         "trace_id": pl.String,
-        "version": pl.UInt64,  # size of the trace's span set, over all its sessions
+        "version": pl.UInt64,  # size of the trace's span set, over all its sessions; see `rollup.versions`
+        "source": pl.UInt8,  # SPAN if any span is among it
+        "turn_id": pl.String,
         "name": pl.String,  # of the trace's root span
         "status_code": pl.UInt8,  # of the trace's root span
         "session_name": pl.String,
         "session_name_rank": pl.UInt8,
-        "user_id": pl.String,
-        "thread_id": pl.String,
+        **_DESCRIBED,
+        "metadata": pl.String,  # a JSON object of strings
         **_TOTALS,
+        **USAGE,
     }
 )
 """One trace's rollup inside one session. `span_count = 0` says that the trace no longer belongs to the session."""
@@ -146,12 +225,13 @@ SESSION_ROLLUPS: Final = pl.Schema(
         "tenant": pl.String,
         "session_id": pl.String,
         "version": pl.UInt64,  # sum of the versions of its trace rows, vanished ones included
+        "row_count": pl.Int64,  # live trace rows of any source
         "name": pl.String,
-        "user_id": pl.String,
-        "thread_id": pl.String,
+        **_DESCRIBED,
+        "metadata": pl.String,
         "trace_count": pl.Int64,
         "active_ns": pl.Int64,  # union of the traces' intervals
         **_TOTALS,
     }
 )
-"""One session's rollup. `trace_count = 0` says that all its traces moved away."""
+"""One session's rollup. `row_count = 0` says that all its traces moved away."""

@@ -24,6 +24,7 @@ COST_NANO_USD_MAX: Final = 9_000_000_000 * 1_000_000_000
 _WORDS_FOR_NOTHING: Final = pa.array(["", "null", "None", "undefined", "nan"])
 _SCRUBBED: Final = "[Scrubbed due to"  # logfire's replacement: as an id it would merge all sessions
 _DIGITS_MAX: Final = 16
+_DAY_NS: Final = 86_400 * 10**9
 
 NUMBER_FIELDS: Final = ("string_value", "int_value", "double_value")
 """The fields of an attribute value that a number may stand in."""
@@ -86,22 +87,24 @@ def unquote(text: str) -> str:
 def counts(value: Any) -> Counts:
     """Token counts from ints, whole doubles and decimal strings. Booleans, negatives and NaN are no counts.
 
-    Shape: a struct of `NUMBER_FIELDS`.
+    Shape: a struct of `NUMBER_FIELDS`, or of some of them.
     """
     number = np.full(len(value), -1, np.int64)
-    ints = value.field("int_value")
-    if ints.null_count < len(ints):
+    ints = _stated(value, "int_value")
+    if ints is not None:
         known = to_bools(ints.is_valid())
         number[known] = pc.fill_null(ints, -1).to_numpy()[known]
-    doubles = value.field("double_value")
-    if doubles.null_count < len(doubles):
+    doubles = _stated(value, "double_value")
+    if doubles is not None:
         floats = pc.fill_null(doubles, -1.0).to_numpy()
         whole = np.isfinite(floats) & (floats == np.trunc(floats)) & (np.abs(floats) <= TOKENS_MAX)
         known = to_bools(doubles.is_valid()) & whole
         number[known] = floats[known].astype(np.int64)
-    strings = value.field("string_value")
-    if strings.null_count < len(strings):
+    strings = _stated(value, "string_value")
+    if strings is not None:
         digits = _unquoted(pc.utf8_trim_whitespace(pc.fill_null(strings, "")))
+        # A JSON number that was written as 11.0 arrives as that text.
+        digits = pc.replace_substring_regex(digits, r"\A([0-9]+)\.0+\z", r"\1")
         decimal = pc.match_substring_regex(digits, rf"\A[0-9]{{1,{_DIGITS_MAX}}}\z")
         known = to_bools(decimal)
         number[known] = pc.cast(digits.filter(pa.array(known)), pa.int64()).to_numpy()
@@ -112,25 +115,55 @@ def counts(value: Any) -> Counts:
 def nano_usd(value: Any) -> Counts:
     """US dollars from numbers and numeric strings to nano-dollars. Negative, NaN and absurd costs are no costs.
 
-    Shape: a struct of `NUMBER_FIELDS`.
+    Shape: a struct of `NUMBER_FIELDS`, or of some of them.
     """
     number = np.full(len(value), -1, np.int64)
-    ints = value.field("int_value")
-    if ints.null_count < len(ints):
+    ints = _stated(value, "int_value")
+    if ints is not None:
         dollars = pc.fill_null(ints, -1).to_numpy()
         known = to_bools(ints.is_valid()) & (dollars >= 0) & (dollars <= COST_NANO_USD_MAX // 10**9)
         number[known] = dollars[known] * 10**9
-    doubles = value.field("double_value")
-    if doubles.null_count < len(doubles):
+    doubles = _stated(value, "double_value")
+    if doubles is not None:
         floats = pc.fill_null(doubles, -1.0).to_numpy()
         known = to_bools(doubles.is_valid()) & (floats >= 0) & (floats <= COST_NANO_USD_MAX / 1e9)
         number[known] = _rounded(floats[known])
-    strings = value.field("string_value")
-    if strings.null_count < len(strings):
+    strings = _stated(value, "string_value")
+    if strings is not None:
         for i in np.flatnonzero(to_bools(strings.is_valid())):
             number[i] = _nano_usd_of_text(unquote(strings[int(i)].as_py().strip()))
     valid = (number >= 0) & (number <= COST_NANO_USD_MAX)
     return Counts(np.where(valid, number, 0), valid)
+
+
+def durations_ns(value: Any, ns_per_unit: int) -> Counts:
+    """Spans of time, in units of so many nanoseconds, to nanoseconds. Negative, NaN and more than a day are none.
+
+    Shape: a struct of `NUMBER_FIELDS`, or of some of them.
+    """
+    amount = np.full(len(value), -1.0)
+    for name in NUMBER_FIELDS:
+        column = _stated(value, name)
+        if column is None:
+            continue
+        if name == "string_value":
+            column = _unquoted(pc.utf8_trim_whitespace(column))
+            decimal = pc.match_substring_regex(column, r"\A[0-9]{1,18}(\.[0-9]{1,18})?\z")
+            column = pc.cast(pc.if_else(decimal, column, None), pa.float64())
+        floats = pc.fill_null(pc.cast(column, pa.float64(), safe=False), -1.0).to_numpy(zero_copy_only=False)
+        known = to_bools(column.is_valid()) & np.isfinite(floats)
+        amount[known] = floats[known]
+    ns = np.rint(np.clip(amount, -1.0, _DAY_NS / ns_per_unit * 2) * ns_per_unit).astype(np.int64)
+    valid = (amount >= 0) & (ns <= _DAY_NS)
+    return Counts(np.where(valid, ns, 0), valid)
+
+
+def _stated(value: Any, name: str) -> Any:
+    """The field of a struct, if it has it and any row states it; else None."""
+    if value.type.get_field_index(name) < 0:
+        return None
+    column = value.field(name)
+    return column if column.null_count < len(column) else None
 
 
 def _rounded(dollars: Any) -> Ints:
