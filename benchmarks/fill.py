@@ -28,6 +28,7 @@ from benchmarks.fill_sql import (
 )
 from benchmarks.spans import SPANS_PER_TRACE
 from processor.model import SESSION_ROLLUPS, SESSION_TRACES, TRACE_SESSIONS
+from processor.pricing.prices import Prices
 from processor.rollup.traces import trace_rows
 from processor.store.clickhouse import open_store
 from processor.store.connection import StoreConfig, connect
@@ -104,7 +105,7 @@ def _check_sample(client: Any, read_spans: Callable[[pl.DataFrame], pl.DataFrame
         f"SELECT {', '.join(TRACE_SESSIONS.names())} FROM {_DATABASE}.trace_sessions WHERE trace_id IN {keys}",
         TRACE_SESSIONS,
     )
-    computed = trace_rows(read_spans(written.select("tenant", "trace_id")))
+    computed = trace_rows(read_spans(written.select("tenant", "trace_id")), Prices())
     if not computed.session_traces.sort("trace_id").equals(written.sort("trace_id")):
         raise BenchmarkError("fill: session_traces are not what the spans roll up to")
     if not computed.trace_sessions.sort("trace_id").equals(listed.sort("trace_id")):

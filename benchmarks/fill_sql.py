@@ -12,7 +12,7 @@ from benchmarks import spans
 from benchmarks.load import SESSION_PREFIX
 from benchmarks.spans import SHAPE, SPANS_PER_TRACE
 from benchmarks.templates import SESSION_DIGITS
-from processor.conventions.table import SESSION_NAME
+from processor.conventions.rules import Conventions
 from processor.model import AGENT, CHAIN, DEFAULT_TENANT, LLM, OTHER, RETRIEVAL, TOOL, Strength
 
 FILL_BATCH_SEQ: Final = 1
@@ -28,7 +28,7 @@ _KINDS: Final = {
     spans.LAST_CALL: LLM,
 }
 _CALLS: Final = (spans.FIRST_CALL, spans.SECOND_CALL, spans.LAST_CALL)
-_NAME_RANK: Final = [key.name for key in SESSION_NAME].index("gen_ai.conversation.name")
+_NAME_RANK: Final = [key.name for key in Conventions.load().session_name].index("gen_ai.conversation.name")
 
 _TRACE_ID: Final = (
     "lower(concat(hex(reinterpretAsFixedString(cityHash64(t))), hex(reinterpretAsFixedString(cityHash64(t, 1)))))"

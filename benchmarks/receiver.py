@@ -50,6 +50,7 @@ from processor.allocators import tune_allocators
 from processor.log.kafka.config import KafkaExporterConfig, KafkaProducerConfig, KafkaTopicConfig
 from processor.log.kafka.producer import KafkaProducerLog
 from processor.receiver.otlp_grpc import OtlpGrpcConfig, OtlpGrpcReceiver
+from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
 
 _START_S_MAX: Final = 60.0
@@ -291,7 +292,7 @@ async def _receive(pipe: Connection, config: KafkaExporterConfig) -> None:
     metrics = Metrics()
     log = KafkaProducerLog(config, metrics)
     await log.start()
-    receiver = OtlpGrpcReceiver(OtlpGrpcConfig(endpoint="127.0.0.1:0"), log, metrics)
+    receiver = OtlpGrpcReceiver(OtlpGrpcConfig(endpoint="127.0.0.1:0"), {Signal.TRACES: log}, metrics)
     await receiver.start()
     gc.freeze()  # as `processor.service` does
     pipe.send(receiver.port)

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from processor.decode.columns import Bools, Ints
+from processor.model import Source
 from processor.rollup.runs import first_rows
 from processor.rollup.span_set import TRACE_KEY, trace_numbers
 
@@ -30,7 +31,8 @@ def lineage(spans: pl.DataFrame) -> Lineage:
 
     Shape: `spans` as `SpanSet.spans` has them.
     Source: DESIGN, "Binding a trace to its session": the root is the span without a parent, or whose parent is not in
-    the set; of several, the earliest. A span that is its own ancestor counts as one without a parent.
+    the set; of several, the earliest. A span that is its own ancestor counts as one without a parent. A log record is a
+    root only where there is no span.
     """
     trace = trace_numbers(spans)
     rows = spans.select(*TRACE_KEY, "span_id").with_row_index("parent")
@@ -43,7 +45,11 @@ def lineage(spans: pl.DataFrame) -> Lineage:
     )
     parent = _without_cycles(joined["parent"].cast(pl.Int64).fill_null(-1).to_numpy())
     traces = int(trace[-1]) + 1 if len(trace) else 0
-    return Lineage(trace, traces, parent, first_rows(np.flatnonzero(parent < 0), trace, traces))
+    tops = np.flatnonzero(parent < 0)
+    is_log = spans["source"].to_numpy()[tops] == Source.LOG
+    if is_log.any():
+        tops = np.concatenate([tops[~is_log], tops[is_log]])
+    return Lineage(trace, traces, parent, first_rows(tops, trace, traces))
 
 
 def _without_cycles(parent: Ints) -> Ints:
@@ -76,4 +82,20 @@ def has_below(parent: Ints, marked: Bools, passable: Bools) -> Bools:
         above = above[~found[above]]
         found[above] = True
         rising = above[passable[above]]
+    return found
+
+
+def reaches_above(parent: Ints, rows: Ints, marked: Bools, passable: Bools) -> Bools:
+    """For each of these rows, whether one of its ancestors is marked, such that all spans between are passable.
+
+    Shape: one entry a row of `rows`.
+    """
+    found = np.zeros(len(rows), np.bool_)
+    climbing, above = np.arange(len(rows)), parent[rows]
+    while len(climbing):
+        inside = above >= 0
+        climbing, above = climbing[inside], above[inside]
+        found[climbing[marked[above]]] = True
+        on = ~marked[above] & passable[above]
+        climbing, above = climbing[on], parent[above[on]]
     return found

@@ -49,6 +49,14 @@ class Runs:
             rows = rows[np.argsort(rank[rows], kind="stable")]
         return first_rows(rows, self.group, len(self))
 
+    def last_stated(self, texts: pl.Series, end_ns: Ints) -> Ints:
+        """For each group the row with a text that ends last, -1 for none. Of several, the last of them."""
+        rows = np.flatnonzero(mask(texts != ""))
+        found = np.full(len(self), -1, np.int64)
+        rows = rows[np.argsort(end_ns[rows], kind="stable")]
+        found[self.group[rows]] = rows  # the last assignment is the last to end
+        return found
+
     def distinct(self, texts: pl.Series, wanted: Bools | None = None) -> pl.Series:
         """For each group its texts, sorted, each once, without ''. Shape: one list a group."""
         named = mask(texts != "") if wanted is None else mask(texts != "") & wanted
@@ -76,6 +84,13 @@ def lists(texts: pl.Series, lengths: Ints) -> pl.Series:
     np.cumsum(lengths, out=offsets[1:])
     values = texts.to_arrow(compat_level=pl.CompatLevel.oldest())
     return pl.Series(pa.LargeListArray.from_arrays(pa.array(offsets), values), dtype=pl.List(pl.String))
+
+
+def ordered(rows: pl.DataFrame, order: Ints) -> pl.DataFrame:
+    """These rows in this order. Nothing is copied where it is the one they are in: a narrow row has many columns."""
+    if len(order) == len(rows) and (order == np.arange(len(rows))).all():
+        return rows
+    return rows[order]
 
 
 def gathered(texts: pl.Series, rows: Ints) -> pl.Series:

@@ -15,6 +15,7 @@ import polars as pl
 
 from processor.decode.columns import Ints
 from processor.model import SESSION_SPANS
+from processor.rollup.runs import ordered
 
 TRACE_KEY: Final = ("tenant", "trace_id")
 SESSION_KEY: Final = ("tenant", "session_id")
@@ -43,12 +44,12 @@ def span_set(rows: pl.DataFrame) -> SpanSet:
     """
     duplicated = rows.select(_SPAN_KEY).is_duplicated()
     if not duplicated.any():
-        return SpanSet(rows[_order(rows)], rows.clear())
+        return SpanSet(ordered(rows, _order(rows)), rows.clear())
     by_content = ["end_ns", *(name for name in _CONTENT if name != "end_ns")]
     versions = rows.filter(duplicated).unique().sort(by_content)
     last = versions.select(pl.struct(_SPAN_KEY).is_last_distinct()).to_series()
     spans = pl.concat([rows.filter(~duplicated), versions.filter(last)])
-    return SpanSet(spans[_order(spans)], versions.filter(~last))
+    return SpanSet(ordered(spans, _order(spans)), versions.filter(~last))
 
 
 def trace_numbers(spans: pl.DataFrame) -> Ints:

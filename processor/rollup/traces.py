@@ -1,33 +1,32 @@
 """Spans of whole traces to trace rows: one a session that a trace takes part in, and one a trace. Pure.
 
-The version of a trace's rows is the size of its span set, so a row computed from more spans always wins.
+Beside the rows of the sessions that take part in a trace, a row may be *gone*: empty, to replace what an earlier,
+smaller set may have written under its key. Versions decide (`rollup.versions`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from processor.decode.columns import Bools, Ints
-from processor.model import SESSION_TRACES, TRACE_SESSIONS
+from processor.model import SESSION_TRACES, TOKENS, TRACE_SESSIONS, USAGE_KEY, Source, untraced_call_id
+from processor.pricing.prices import Prices
 from processor.rollup.binding import bound_sessions
+from processor.rollup.breakdown import breakdown
+from processor.rollup.costs import costs
 from processor.rollup.counting import Counting, counting
+from processor.rollup.labels import merged_metadata, merged_tags
 from processor.rollup.lineage import Lineage, lineage
-from processor.rollup.runs import Runs, gathered, lists, mask
+from processor.rollup.rows import TraceRows, typed
+from processor.rollup.runs import Runs, gathered, lists, mask, ordered
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY, SpanSet, span_set
+from processor.rollup.versions import over_any_size, versions
 
 
-@dataclass(frozen=True, slots=True)
-class TraceRows:
-    """What a set of traces writes."""
-
-    session_traces: pl.DataFrame
-    trace_sessions: pl.DataFrame
-
-
-def trace_rows(rows: pl.DataFrame) -> TraceRows:
+def trace_rows(rows: pl.DataFrame, prices: Prices, revision: int = 0) -> TraceRows:
     """Roll the spans of each trace up into one row per (tenant, session, trace).
 
     Shape: `model.SESSION_SPANS`, all spans of each trace that occurs, any order, duplicates allowed; the result is
@@ -41,19 +40,21 @@ def trace_rows(rows: pl.DataFrame) -> TraceRows:
         return TraceRows(pl.DataFrame(schema=SESSION_TRACES), pl.DataFrame(schema=TRACE_SESSIONS))
     whole = span_set(rows)
     shape = lineage(whole.spans)
+    counts = counting(whole.spans, shape)
     session = bound_sessions(whole.spans, shape)
     by_session = np.flatnonzero(mask(session != ""))
     if not _stand_together(shape.trace[by_session], session.gather(by_session)):
         frame = pl.DataFrame({"trace": shape.trace[by_session], "session": session.gather(by_session)})
         order = frame.select(pl.arg_sort_by("trace", "session", maintain_order=True)).to_series().to_numpy()
         by_session = by_session[order]
-    traces = _traces(whole, shape)
-    live = _live_rows(whole.spans, shape, session, counting(whole.spans, shape.parent), by_session)
+    traces = _traces(whole, shape, revision)
+    live = _live_rows(whole.spans, shape, session, counts, by_session, prices)
     per_session = live.hstack(traces[live["trace"]]).drop("trace")
-    session_traces = pl.concat([per_session, _gone(whole, session, per_session, traces)], how="diagonal")
+    gone = _gone(whole, session, per_session, traces)
+    session_traces = pl.concat([per_session, gone, _logged_too(whole, revision)], how="diagonal")
     return TraceRows(
-        session_traces.select(_typed(SESSION_TRACES)).sort(*SESSION_KEY, "trace_id"),
-        _trace_sessions(traces, shape, session, live).select(_typed(TRACE_SESSIONS)).sort(TRACE_KEY),
+        typed(session_traces, SESSION_TRACES).sort(*SESSION_KEY, "trace_id"),
+        typed(_trace_sessions(traces, shape, session, live), TRACE_SESSIONS).sort(TRACE_KEY),
     )
 
 
@@ -63,57 +64,80 @@ def _stand_together(trace: Ints, session: pl.Series) -> bool:
     return not (changes[1:] & (trace[1:] == trace[:-1])).any()
 
 
-def _traces(whole: SpanSet, shape: Lineage) -> pl.DataFrame:
+def _traces(whole: SpanSet, shape: Lineage, revision: int) -> pl.DataFrame:
     """What is the same in all rows of a trace. Shape: one row a trace, in the order of `Lineage.trace`."""
     first = np.searchsorted(shape.trace, np.arange(shape.traces))
     sizes = np.bincount(shape.trace, minlength=shape.traces)
-    traces = whole.spans.select(TRACE_KEY)[first].with_columns(version=pl.Series(sizes, dtype=pl.UInt64))
+    traces = whole.spans.select(TRACE_KEY)[first]
     if len(whole.beaten):
-        beaten = whole.beaten.group_by(TRACE_KEY).agg(beaten=pl.len().cast(pl.UInt64))
-        traces = traces.join(beaten, on=TRACE_KEY, how="left", maintain_order="left")
-        traces = traces.with_columns(version=pl.col("version") + pl.col("beaten").fill_null(0)).drop("beaten")
+        beaten = whole.beaten.group_by(TRACE_KEY).agg(beaten=pl.len().cast(pl.Int64))
+        joined = traces.join(beaten, on=TRACE_KEY, how="left", maintain_order="left")
+        sizes = sizes + joined["beaten"].fill_null(0).to_numpy()
+    traces = traces.with_columns(version=pl.Series(versions(sizes, revision), dtype=pl.UInt64))
     return traces.hstack(whole.spans.select("name", "status_code")[shape.root])
 
 
 def _live_rows(
-    spans: pl.DataFrame, shape: Lineage, session: pl.Series, counts: Counting, by_session: Ints
+    spans: pl.DataFrame, shape: Lineage, session: pl.Series, counts: Counting, by_session: Ints, prices: Prices
 ) -> pl.DataFrame:
     """One row a (trace, session) with at least one span.
 
     Shape: `by_session` are the bound spans, those of one trace and session together, each in the order of its start.
     """
-    spans, session, trace = spans[by_session], session.gather(by_session), shape.trace[by_session]
-    used, call = counts.usage[by_session], counts.llm_call[by_session]
+    root_message = spans["status_message"].gather(shape.root)
+    spans, session, trace = ordered(spans, by_session), session.gather(by_session), shape.trace[by_session]
+    used, call, error = counts.usage[by_session], counts.llm_call[by_session], counts.error[by_session]
     runs = Runs.of(_begins(trace, session))
-    start_ns, cost = spans["start_ns"].to_numpy(), spans["cost_nano_usd"].to_numpy()
+    start_ns = spans["start_ns"].to_numpy()
     end_ns = np.maximum(start_ns, spans["end_ns"].to_numpy())
-    rank = spans["session_name_rank"].to_numpy()
-    named = runs.first_stated(spans["session_name"], rank)
+    named_rank = spans["session_name_rank"].to_numpy()
+    named = runs.first_stated(spans["session_name"], named_rank)
+    cost = costs(spans, used, prices)
+    ttft_ns = spans["ttft_ns"].to_numpy() * call
+    amounts = {name: spans[name].to_numpy() * used for name in TOKENS} | cost.amounts
+    counted = np.flatnonzero(used | call | error)
+    by_model = {name: amount[counted] for name, amount in amounts.items()} | {
+        "call_count": call[counted],
+        "error_count": error[counted],
+        "unpriced_count": cost.unpriced[counted],
+    }
+    reason = gathered(spans["end_reason"], runs.last_stated(spans["end_reason"], end_ns))
+    of_root = root_message.gather(trace[runs.starts])
     return pl.DataFrame(
         {
             "trace": trace[runs.starts],
             "session_id": session.gather(runs.starts),
+            "source": runs.min(spans["source"].to_numpy()).astype(np.uint8),
+            "turn_id": gathered(spans["turn_id"], runs.first_stated(spans["turn_id"])),
             "session_name": gathered(spans["session_name"], named),
-            "session_name_rank": np.where(named >= 0, rank[np.maximum(named, 0)] if len(rank) else 0, 0),
-            "user_id": gathered(spans["user_id"], runs.first_stated(spans["user_id"])),
-            "thread_id": gathered(spans["thread_id"], runs.first_stated(spans["thread_id"])),
+            "session_name_rank": np.where(named >= 0, named_rank[np.maximum(named, 0)] if len(named_rank) else 0, 0),
+            **{name: gathered(spans[name], runs.first_stated(spans[name])) for name in FIRST_STATED},
+            "end_state": gathered(spans["end_state"], runs.last_stated(spans["end_state"], end_ns)),
+            "end_reason": reason.zip_with(reason != "", of_root),
+            "output_preview": gathered(spans["output_preview"], runs.last_stated(spans["output_preview"], end_ns)),
+            "metadata": merged_metadata(spans["metadata"], runs),
             "start_ns": runs.min(start_ns),
             "end_ns": runs.max(end_ns),
             "llm_ns": runs.sum((end_ns - start_ns) * call),
-            "span_count": runs.sum(np.ones(len(trace), np.int64)),
-            "error_count": runs.sum(counts.error[by_session]),
+            "ttft_ns": runs.sum(ttft_ns),
+            "ttft_count": runs.sum(ttft_ns > 0),
+            "span_count": runs.sum(counts.itself[by_session]),
+            "error_count": runs.sum(error),
             "llm_call_count": runs.sum(call),
             "tool_call_count": runs.sum(counts.tool_call[by_session]),
-            "input_tokens": runs.sum(spans["input_tokens"].to_numpy() * used),
-            "output_tokens": runs.sum(spans["output_tokens"].to_numpy() * used),
-            "total_tokens": runs.sum(spans["total_tokens"].to_numpy() * used),
-            "cost_nano_usd": runs.sum(cost * used),
-            "unpriced_span_count": runs.sum(used & (cost == 0)),
+            **{name: runs.sum(amount) for name, amount in amounts.items()},
+            "unpriced_span_count": runs.sum(cost.unpriced),
             "models": runs.distinct(spans["model"], used | call),
             "providers": runs.distinct(spans["provider"], used | call),
             "services": runs.distinct(spans["service"]),
+            "tags": merged_tags(spans["tags"], runs),
+            **breakdown(spans.select(USAGE_KEY)[counted], by_model, runs.group[counted], len(runs)),
         }
     )
+
+
+FIRST_STATED: Final = ("user_id", "thread_id", "environment", "input_preview")
+"""Texts of a trace row: those of the earliest span that has one."""
 
 
 def _begins(trace: Ints, session: pl.Series) -> Bools:
@@ -130,6 +154,25 @@ def _gone(whole: SpanSet, session: pl.Series, live: pl.DataFrame, traces: pl.Dat
     return claims.join(live, on=[*TRACE_KEY, "session_id"], how="anti").join(traces, on=TRACE_KEY)
 
 
+def _logged_too(whole: SpanSet, revision: int) -> pl.DataFrame:
+    """The keys of calls that their emitter reports as a log record without a trace as well: they count here.
+
+    Whatever the log record writes under its key loses against this row, whichever of the two comes first. A version of
+    a span that does not speak for it has its say here too: an earlier, smaller set may have written its row.
+    """
+    calls = pl.concat([whole.spans, whole.beaten]).filter(
+        pl.col("also_logged")
+        & (pl.col("source") == Source.SPAN)
+        & (pl.col("response_id") != "")
+        & (pl.col("session_id") != "")
+    )
+    return (
+        calls.select("tenant", "session_id", trace_id=untraced_call_id(pl.col("response_id")))
+        .unique()
+        .with_columns(version=pl.lit(over_any_size(revision), pl.UInt64), source=pl.lit(Source.LOG, pl.UInt8))
+    )
+
+
 def _trace_sessions(traces: pl.DataFrame, shape: Lineage, session: pl.Series, live: pl.DataFrame) -> pl.DataFrame:
     """Shape: `model.TRACE_SESSIONS`; `live` is sorted by trace and session."""
     unbound = shape.trace[mask(session == "")]
@@ -138,14 +181,3 @@ def _trace_sessions(traces: pl.DataFrame, shape: Lineage, session: pl.Series, li
         span_count=np.bincount(shape.trace, minlength=shape.traces),
         unbound_span_count=np.bincount(unbound, minlength=shape.traces),
     )
-
-
-def _typed(schema: pl.Schema) -> list[pl.Expr]:
-    """The columns of a schema in its types, with each type's nothing instead of null."""
-    return [_nothing_for_null(name, dtype) for name, dtype in schema.items()]
-
-
-def _nothing_for_null(name: str, dtype: pl.DataType) -> pl.Expr:
-    if isinstance(dtype, pl.List):
-        return pl.col(name).cast(dtype).fill_null(pl.lit([], dtype))
-    return pl.col(name).cast(dtype).fill_null("" if dtype == pl.String else 0)

@@ -16,8 +16,10 @@ import polars as pl
 class Store(Protocol):
     """The tables of `store/sql`, as far as the write path needs them."""
 
-    def insert_otel_traces(self, rows: Path) -> None:
-        """Write spans to `otel_traces`, out of an Arrow IPC stream. A crash after the return loses none of them."""
+    def insert_wide(self, table: str, rows: Path) -> None:
+        """Write rows to a signal's own table (`otel_traces`, `otel_logs`, `session_metrics`), out of an Arrow IPC
+        stream. A crash after the return loses none of them.
+        """
 
     def insert_session_spans(self, rows: Path) -> None:
         """Write spans to `session_spans`, out of an Arrow IPC stream. A crash after the return loses none of them."""
@@ -36,6 +38,12 @@ class Store(Protocol):
 
     def shared_among(self, traces: pl.DataFrame) -> pl.DataFrame:
         """Those of the traces that any worker has noted as shared. Shape: `tenant, trace_id`, distinct."""
+
+    def read_session_metrics(self, sessions: pl.DataFrame) -> pl.DataFrame:
+        """All stored data points of some sessions, for `conventions.metric_usage`.
+
+        Shape: in, `tenant, session_id`; out, `metric_model.SESSION_METRICS`, duplicates possible.
+        """
 
     def read_session_rollups(self, sessions: pl.DataFrame) -> pl.DataFrame:
         """The rows of some sessions, computed from all of their trace rows as they are stored now.
@@ -72,6 +80,24 @@ class Store(Protocol):
 
     def write_checkpoint(self, batch_seq: int) -> None:
         """Everything up to and including this batch is rolled up."""
+
+    def revision(self) -> int:
+        """The highest revision that was begun; 0 for none."""
+
+    def begin_revision(self, what: str) -> int:
+        """A new revision, higher than all others: from here on every roll-up is written under it."""
+
+    def traces_from(self, start_ns: int) -> Iterator[pl.DataFrame]:
+        """Traces with a span that starts then or later, in blocks of `tenant, trace_id`. Units: Unix nanoseconds."""
+
+    def sessions_from(self, version: int) -> Iterator[pl.DataFrame]:
+        """Sessions with a trace row of at least this version, in blocks of `tenant, session_id`."""
+
+    def write_setting(self, name: str, value: str) -> None:
+        """What views are told of the configuration; one row of `settings`, written only where it says something else.
+
+        Of two workers that are configured differently, the one that started last is believed.
+        """
 
     def unbound_span_count(self) -> int:
         """Spans that no session claims."""

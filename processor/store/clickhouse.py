@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, cast
+from uuid import uuid4
 
 import polars as pl
 import pyarrow as pa
 
 from processor.errors import ConfigError
+from processor.metric_model import SESSION_METRICS
 from processor.model import SESSION_ROLLUPS, SESSION_SPANS
 from processor.store.connection import StoreConfig, connect, driver_errors_translated
 from processor.store.rollup_sql import session_rollups
@@ -30,7 +32,8 @@ _INSERT: Final = {
     "max_partitions_per_insert_block": 0,
     # The attribute indexes are wide and rarely asked for: merges build them, inserts don't wait for them.
     "exclude_materialize_skip_indexes_on_insert": (
-        "idx_res_attr_key,idx_res_attr_value,idx_span_attr_key,idx_span_attr_value,idx_duration"
+        "idx_res_attr_key,idx_res_attr_value,idx_span_attr_key,idx_span_attr_value,idx_duration,"
+        "idx_log_attr_key,idx_log_attr_value,idx_body"
     ),
 }
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\0": "\\0"})
@@ -69,9 +72,9 @@ class ClickHouseStore:
         self._narrow = connect(config)
         self._rollups = connect(config)
 
-    def insert_otel_traces(self, rows: Path) -> None:
-        """Spans for people."""
-        self._insert_file(self._wide, "otel_traces", rows)
+    def insert_wide(self, table: str, rows: Path) -> None:
+        """Spans and log records for people, data points."""
+        self._insert_file(self._wide, table, rows)
 
     def insert_session_spans(self, rows: Path) -> None:
         """Spans for rollups."""
@@ -100,10 +103,15 @@ class ClickHouseStore:
             return pl.DataFrame(schema=_TRACES)
         return self._read_keys("shared_traces", _TRACES, "trace_id", traces).unique()
 
+    def read_session_metrics(self, sessions: pl.DataFrame) -> pl.DataFrame:
+        """Data points by session."""
+        return self._read_keys("session_metrics", SESSION_METRICS, "session_id", sessions)
+
     def read_session_rollups(self, sessions: pl.DataFrame) -> pl.DataFrame:
         """Session rows, rolled up by the engine."""
         keys = sessions.iter_slices(KEYS_MAX)
-        queries = (session_rollups(self._database, _any_of(chunk, "session_id")) for chunk in keys)
+        counters = self._number(f"SELECT count() FROM {self._database}.session_metrics") > 0
+        queries = (session_rollups(self._database, _any_of(chunk, "session_id"), counters) for chunk in keys)
         parts = [self._read(query, SESSION_ROLLUPS) for query in queries]
         return pl.concat(parts) if parts else pl.DataFrame(schema=SESSION_ROLLUPS)
 
@@ -143,6 +151,38 @@ class ClickHouseStore:
         """A new checkpoint."""
         row = pa.table({"worker": pa.array([_WORKER]), "batch_seq": pa.array([batch_seq], pa.uint64())})
         self._insert(self._rollups, "rollup_checkpoints", row)
+
+    def revision(self) -> int:
+        """The largest of `revisions`."""
+        return self._number(f"SELECT max(revision) FROM {self._database}.revisions")
+
+    def begin_revision(self, what: str) -> int:
+        """A row of `revisions`, and nobody else's of the same number."""
+        mine = f"{what} ({uuid4()})"
+        while True:
+            revision = self.revision() + 1
+            row = pa.table({"revision": pa.array([revision], pa.uint32()), "what": pa.array([mine])})
+            self._insert(self._rollups, "revisions", row)
+            if (
+                self._number(f"SELECT uniqExact(what) FROM {self._database}.revisions WHERE revision = {revision:d}")
+                == 1
+            ):
+                return revision
+
+    def traces_from(self, start_ns: int) -> Iterator[pl.DataFrame]:
+        """Traces of `session_spans`, a page at a time."""
+        return self._pages("session_spans", "trace_id", f"start_ns >= {start_ns:d}", KEYS_MAX)
+
+    def sessions_from(self, version: int) -> Iterator[pl.DataFrame]:
+        """Sessions of `session_traces`, a page at a time."""
+        return self._pages("session_traces", "session_id", f"version >= {version:d}", KEYS_MAX)
+
+    def write_setting(self, name: str, value: str) -> None:
+        """Into `settings`."""
+        known = f"FROM {self._database}.settings FINAL WHERE name = {_quoted(name)} AND value = {_quoted(value)}"
+        if not self._number(f"SELECT count() {known}"):
+            row = pa.table({"name": pa.array([name]), "value": pa.array([value])})
+            self._insert(self._rollups, "settings", row)
 
     def unbound_span_count(self) -> int:
         """Sum over the newest row of each trace."""
@@ -187,17 +227,20 @@ class ClickHouseStore:
         frame = cast(pl.DataFrame, pl.from_arrow(table))
         return frame.cast(schema) if len(frame) else pl.DataFrame(schema=schema)
 
-    def _pages(self, table: str, key: str, condition: str = "1") -> Iterator[pl.DataFrame]:
-        """The keys of a table in their order, page by page: chDB would hold the whole of a stream in memory."""
-        after = "1"
+    def _pages(self, table: str, key: str, condition: str = "1", size: int = PAGE) -> Iterator[pl.DataFrame]:
+        """The keys of a table in their order, page by page: chDB would hold the whole of a stream in memory.
+
+        Small pages have each key once; in large ones telling repeated keys apart costs more than it saves.
+        """
+        after, distinct = "1", "DISTINCT " if size < PAGE else ""
         while True:
             page = self._read(
-                f"SELECT tenant, {key} FROM {self._database}.{table} WHERE ({condition}) AND ({after}) "
-                f"ORDER BY tenant, {key} LIMIT {PAGE}",
+                f"SELECT {distinct}tenant, {key} FROM {self._database}.{table} WHERE ({condition}) AND ({after}) "
+                f"ORDER BY tenant, {key} LIMIT {size}",
                 pl.Schema({"tenant": pl.String, key: pl.String}),
             )
             yield page
-            if len(page) < PAGE:
+            if len(page) < size:
                 return
             tenant, last = (_quoted(text) for text in page.row(-1))
             # Older versions of the last row may lie on both sides of the page's end: nothing is skipped but copies.

@@ -22,12 +22,17 @@ _BY_SESSION: Final = "cityHash64(tenant, session_id)"
 SHARDED_BY: Final = {
     "schema_migrations": "cityHash64(version)",
     "otel_traces": "cityHash64(Tenant, TraceId)",
+    # Most log records have no trace: by their time they spread, and a redelivered one meets itself all the same.
+    "otel_logs": "cityHash64(Tenant, TraceId, Timestamp)",
     "session_spans": _BY_TRACE,
     "trace_sessions": _BY_TRACE,
     "shared_traces": _BY_TRACE,
     "session_traces": _BY_SESSION,
+    "session_metrics": _BY_SESSION,
     "session_rollups": _BY_SESSION,
     "rollup_checkpoints": "cityHash64(worker)",
+    "revisions": "cityHash64(revision)",
+    "settings": "cityHash64(name)",
 }
 """By table. A part of the table's sorting key, so that all versions of a row are on one shard: else `FINAL` and merges
 would keep one a shard."""

@@ -17,7 +17,7 @@ from processor.store.tables import Migration, read_migrations
 
 # Where the store shares two cores with the pipeline: a merge costs as much as two inserts, so each takes more parts,
 # and nobody counts the distinct values of every column. A server has its own cores, and may not know these settings.
-_SPAN_TABLES = ("otel_traces", "session_spans")
+_SPAN_TABLES = ("otel_traces", "session_spans", "otel_logs")
 _TABLES = (*_SPAN_TABLES, "session_traces", "trace_sessions", "session_rollups")
 _UNCOUNTED = "auto_statistics_types = ''"
 _MERGED_LATE = (

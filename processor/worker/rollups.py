@@ -20,12 +20,14 @@ from typing import Final
 import polars as pl
 
 from processor.clock import monotonic_s
+from processor.pricing.prices import Prices
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
-from processor.rollup.traces import trace_rows
 from processor.store.base import Store
 from processor.telemetry.metrics import Metrics
 from processor.worker.dirty import DirtyMap, DirtySessions, Key, Mark
+from processor.worker.numbers import BatchNumbers
 from processor.worker.recent import RecentSpans
+from processor.worker.rolling_up import rolled_up
 from processor.worker.seen import SeenKeys
 
 _SPANS_AT_ONCE: Final = 50_000  # in memory as copies while they are rolled up
@@ -42,7 +44,7 @@ class RollupConfig:
         default=0.5, metadata={"help": "Seconds between two ticks when there is little to do.", "min": 0.01, "max": 60}
     )
     time_share_max: float = field(
-        default=0.7,
+        default=0.6,
         metadata={
             "help": "Share of the time that ticks may take; under load they come less often.",
             "min": 0.05,
@@ -68,8 +70,8 @@ class RollupConfig:
         },
     )
     recent_spans_max: int = field(
-        default=300_000,
-        metadata={"help": "Spans kept in memory for rollups, about 350 bytes each.", "min": 1_000, "max": 100_000_000},
+        default=150_000,
+        metadata={"help": "Spans kept in memory for rollups, about 600 bytes each.", "min": 1_000, "max": 100_000_000},
     )
     seen_filter_bytes: int = field(
         default=32 * 1024 * 1024,
@@ -98,8 +100,19 @@ class _Batch:
 class Rollups:
     """The state between ticks: recent spans, known traces, and what is dirty."""
 
-    def __init__(self, store: Store, config: RollupConfig, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: RollupConfig,
+        metrics: Metrics,
+        prices: Prices | None = None,
+        numbers: BatchNumbers | None = None,
+    ) -> None:
+        """`numbers` are those of the batches on their way to `add`; without, every batch is there in its turn."""
+        self._numbers = numbers
         self._store = store
+        self._prices = prices or Prices()
+        self._revision = 0
         self._config = config
         self._metrics = metrics
         self._recent = RecentSpans(config.recent_spans_max)
@@ -174,8 +187,10 @@ class Rollups:
 
     @property
     def is_current(self) -> bool:
-        """Whether every stored span is in its session's row."""
-        return not (self._arrived or self._doubtful or len(self._unsure) or len(self._sessions))
+        """Whether every stored span is in its session's row, and `rolled_up_to` says so."""
+        settled = self._numbers.settled_up_to if self._numbers else self._last_batch_seq
+        unsaid = min(self._last_batch_seq, settled) > self._rolled_up_to
+        return not (unsaid or self._arrived or self._doubtful or len(self._unsure) or len(self._sessions))
 
     def tick(self, now_s: float, force: bool = False) -> None:
         """Roll up: traces, then the sessions they touched, then the checkpoint. `force` ignores delays, not bounds.
@@ -185,6 +200,7 @@ class Rollups:
         with self._lock:
             doubtful, self._doubtful = self._doubtful, []
             waiting = len(self._arrived)
+        self._revision = self._store.revision()  # after the spans above were stored: see `worker.reprice`
         for batch in doubtful:
             self._look_up(batch.rows, batch.mark)
         changed = waiting > 0 or len(self._unsure) > 0
@@ -206,7 +222,8 @@ class Rollups:
                 if spans > _SPANS_AT_ONCE or batch.whole != batches[0].whole:
                     break
                 batches.append(batch)
-        mark, fresh = batches[0].mark, pl.concat([batch.rows for batch in batches])
+        mark = _first_of([batch.mark for batch in batches])
+        fresh = pl.concat([batch.rows for batch in batches])
         if batches[0].whole:
             self._write_traces(self._in_memory(fresh, mark), mark)
         else:
@@ -215,7 +232,7 @@ class Rollups:
             self._look_up(traces, mark)
         with self._lock:
             del self._arrived[: len(batches)]
-        self._last_batch_seq = max(self._last_batch_seq, batches[-1].mark.batch_seq)
+        self._last_batch_seq = max(self._last_batch_seq, *(batch.mark.batch_seq for batch in batches))
         return len(batches)
 
     def _roll_up_unsure(self) -> None:
@@ -236,6 +253,7 @@ class Rollups:
     def _in_memory(self, fresh: pl.DataFrame, mark: Mark) -> pl.DataFrame:
         """All spans of the fresh spans' traces, as far as these are whole in memory; the others become unsure."""
         keys = fresh.select(TRACE_KEY).unique()
+        distinct = len(keys)
         if not self._alone:
             shared = self._store.shared_among(keys)
             self._look_up(shared, mark)
@@ -246,7 +264,8 @@ class Rollups:
         self._seen.add(others)
         self._unsure.add(_keys(others.filter(known)), mark)
         whole = pl.concat([held, others.filter(~known)])
-        arrived = fresh.join(whole, on=TRACE_KEY, how="semi")
+        # Nearly always all of them: then there is nothing to copy.
+        arrived = fresh if len(whole) == distinct else fresh.join(whole, on=TRACE_KEY, how="semi")
         rows = pl.concat([arrived, self._recent.rows_of(held)])
         self._recent.remember(arrived)
         return rows
@@ -260,7 +279,7 @@ class Rollups:
     def _write_traces(self, rows: pl.DataFrame, mark: Mark) -> None:
         if rows.is_empty():
             return
-        written = trace_rows(rows)
+        written = rolled_up(self._store, rows, self._prices, self._revision)
         self._store.write_traces(written.session_traces, written.trace_sessions)
         touched = written.session_traces.select(SESSION_KEY).unique(maintain_order=True)
         self._learn_sizes(touched)
@@ -291,8 +310,12 @@ class Rollups:
         self._metrics.stored_rows.labels("session_rollups").inc(len(rows))
 
     def _write_checkpoint(self) -> None:
-        left = [mark for mark in (self._unsure.oldest(), self._sessions.oldest()) if mark]
-        batch_seq = _oldest(left).batch_seq - 1 if left else self._last_batch_seq
+        # In this order: a batch has arrived before its number is settled.
+        bounds = [self._last_batch_seq, *([self._numbers.settled_up_to] if self._numbers else [])]
+        with self._lock:
+            bounds += [batch.mark.batch_seq - 1 for batch in (*self._arrived, *self._doubtful)]
+        bounds += [mark.batch_seq - 1 for mark in (self._unsure.oldest(), self._sessions.oldest()) if mark]
+        batch_seq = min(bounds)
         if batch_seq <= self._rolled_up_to:
             return
         if self._alone:
@@ -327,6 +350,11 @@ class Rollups:
 
 def _oldest(marks: list[Mark]) -> Mark:
     return min(marks, key=lambda mark: mark.batch_seq)
+
+
+def _first_of(marks: list[Mark]) -> Mark:
+    """Of batches that arrived in this order: the age of the first, and the smallest number."""
+    return Mark(marks[0].since_s, _oldest(marks).batch_seq)
 
 
 def _keys(frame: pl.DataFrame) -> list[Key]:

@@ -1,18 +1,27 @@
 -- One session's rollup. The version is the sum of the versions of its trace rows: a fuller row always wins.
--- trace_count = 0: all its traces moved to other sessions.
+-- row_count = 0: all its traces moved to other sessions.
 CREATE TABLE IF NOT EXISTS {database}.session_rollups
 (
     tenant LowCardinality(String),
     session_id String,
     version UInt64,
+    row_count Int64,
     name String,
     user_id String,
     thread_id String,
+    environment LowCardinality(String),
+    end_state LowCardinality(String),
+    end_reason String,
+    input_preview String,
+    output_preview String,
+    metadata String,
     trace_count Int64,
     active_ns Int64,
     start_ns Int64 CODEC(Delta, LZ4),
     end_ns Int64 CODEC(Delta, LZ4),
     llm_ns Int64,
+    ttft_ns Int64,
+    ttft_count Int64,
     span_count Int64,
     error_count Int64,
     llm_call_count Int64,
@@ -20,11 +29,18 @@ CREATE TABLE IF NOT EXISTS {database}.session_rollups
     input_tokens Int64,
     output_tokens Int64,
     total_tokens Int64,
+    cache_read_tokens Int64,
+    cache_write_tokens Int64,
+    reasoning_tokens Int64,
     cost_nano_usd Int64,
+    input_cost_nano_usd Int64,
+    output_cost_nano_usd Int64,
     unpriced_span_count Int64,
     models Array(LowCardinality(String)),
     providers Array(LowCardinality(String)),
-    services Array(LowCardinality(String))
+    services Array(LowCardinality(String)),
+    tags Array(LowCardinality(String)),
+    metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)')
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, session_id)

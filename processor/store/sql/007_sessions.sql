@@ -6,11 +6,17 @@ SELECT
     name,
     user_id,
     thread_id,
+    environment,
+    tags,
+    metadata_map AS metadata,
+    end_state,
+    end_reason,
     fromUnixTimestamp64Nano(start_ns, 'UTC') AS first_seen,
     fromUnixTimestamp64Nano(end_ns, 'UTC') AS last_seen,
     (end_ns - start_ns) / 1e6 AS duration_ms,
     active_ns / 1e6 AS active_ms,
     llm_ns / 1e6 AS llm_ms,
+    if(ttft_count > 0, ttft_ns / ttft_count / 1e6, NULL) AS ttft_ms,
     trace_count,
     span_count,
     error_count,
@@ -19,10 +25,17 @@ SELECT
     input_tokens,
     output_tokens,
     total_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    reasoning_tokens,
     reinterpret(cost_nano_usd, 'Decimal(18, 9)') AS total_cost,
+    reinterpret(input_cost_nano_usd, 'Decimal(18, 9)') AS input_cost,
+    reinterpret(output_cost_nano_usd, 'Decimal(18, 9)') AS output_cost,
     unpriced_span_count,
     models,
     providers,
-    services
+    services,
+    input_preview,
+    output_preview
 FROM {database}.session_rollups FINAL
-WHERE trace_count > 0
+WHERE row_count > 0
