@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Any
@@ -24,21 +24,24 @@ from processor.asgi import AsgiServer
 from processor.clickhouse_http.app import ClickHouseHttp
 from processor.clickhouse_http.engine import Engine
 from processor.config import Config
-from processor.log.base import LogReader, LogWriter
+from processor.log.base import LogReader
 from processor.log.kafka.config import KafkaExporterConfig
 from processor.log.kafka.producer import KafkaProducerLog
 from processor.log.kafka.reader import KafkaLogReader
 from processor.log.memory import MemoryLog, MemoryLogConfig
 from processor.model import DEFAULT_TENANT
+from processor.pricing.prices import Prices
+from processor.receiver.intake import LogWriters
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
 from processor.receiver.otlp_http import OtlpHttpReceiver
+from processor.signals import Signal
 from processor.store.clickhouse import open_store
 from processor.store.connection import connect
 from processor.store.data_directory import DataDirectory
 from processor.store.queries import SessionQueries
 from processor.telemetry.metrics import Metrics
 from processor.telemetry.server import health_app, metrics_app
-from processor.worker import Worker
+from processor.worker import Worker, WorkerConfig
 
 _RECEIVER_GRACE_S = 5.0
 _SWITCH_INTERVAL_S = 0.001  # rollups and inserts take turns with the event loop in small steps
@@ -89,10 +92,10 @@ class Service:
         async with AsyncExitStack() as stack:
             stack.callback(self._conditions.clear)
             await self._start_telemetry(stack)
-            writer = await self._start_worker(stack)
+            writers = await self._start_worker(stack)
             await self._start_api(stack)
             await self._start_clickhouse_http(stack)
-            await self._start_receivers(stack, writer)
+            await self._start_receivers(stack, writers)
             self._stack = stack.pop_all()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         gc.freeze()  # what stands now stands to the end; collections need not look at it again
@@ -117,11 +120,11 @@ class Service:
             option = "extensions.health_check.endpoint"
             await self._serve(stack, "health_check", health_app(lambda: self.ready), health.endpoint, option)
 
-    async def _start_worker(self, stack: AsyncExitStack) -> LogWriter | None:
-        """The worker, where there is one, on the log that it reads; the writing end of a log in memory."""
+    async def _start_worker(self, stack: AsyncExitStack) -> LogWriters:
+        """The worker, where there is one, on the logs that it reads; the writing ends of logs in memory."""
         exporter, sessions = self._config.exporters.clickhouse, self._config.sessions
         if sessions is None:
-            return None
+            return {}
         assert exporter is not None
         directory = DataDirectory(exporter)
         directory.claim()
@@ -129,19 +132,22 @@ class Service:
         store = await asyncio.to_thread(open_store, exporter)
         stack.push_async_callback(asyncio.to_thread, store.close)
         scratch = stack.enter_context(directory.scratch())
-        reader, writer = self._log(exporter.sending_queue)
-        self._worker = worker = Worker(sessions, reader, store, self._metrics, scratch)
+        readers, writers = self._logs(exporter.sending_queue)
+        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch)
         stack.push_async_callback(worker.stop)
         await worker.start()
         self._conditions.append(lambda: worker.healthy)
-        return writer
+        return writers
 
     async def _start_api(self, stack: AsyncExitStack) -> None:
         api = self._config.sessions_api
         if api is None:
             return
         readers = [await self._reader(stack, api) for _ in range(api.concurrent_queries_max)]
-        app = create_app(QueryPool(readers, api.waiting_queries_max), DEFAULT_TENANT, version("otel-sessions"))
+        pricing = (self._config.processors.sessions or WorkerConfig()).pricing
+        prices = await asyncio.to_thread(Prices, pricing.prices)
+        pool = QueryPool(readers, api.waiting_queries_max)
+        app = create_app(pool, DEFAULT_TENANT, version("otel-sessions"), prices)
         await self._serve(stack, "sessions_api", app, api.endpoint, "extensions.sessions_api.endpoint")
 
     async def _start_clickhouse_http(self, stack: AsyncExitStack) -> None:
@@ -159,39 +165,45 @@ class Service:
         stack.callback(client.close)
         return SessionQueries(client, exporter.database, api.query_timeout_s)
 
-    async def _start_receivers(self, stack: AsyncExitStack, writer: LogWriter | None) -> None:
+    async def _start_receivers(self, stack: AsyncExitStack, writers: LogWriters) -> None:
         otlp, kafka = self._config.otlp, self._config.kafka_exporter
         if otlp is None:
             return
         if kafka is not None:
-            writer = await self._start_producer(stack, kafka)
-        assert writer is not None
+            signals = [signal for signal in Signal if kafka.topic_of(signal)]
+            logs = await asyncio.gather(*(self._start_producer(stack, kafka, signal) for signal in signals))
+            writers = dict(zip(signals, logs, strict=True))
         receivers: dict[str, OtlpGrpcReceiver | OtlpHttpReceiver] = {}
         if otlp.protocols.grpc is not None:
-            receivers["grpc"] = OtlpGrpcReceiver(otlp.protocols.grpc, writer, self._metrics, DEFAULT_TENANT)
+            receivers["grpc"] = OtlpGrpcReceiver(otlp.protocols.grpc, writers, self._metrics, DEFAULT_TENANT)
         if otlp.protocols.http is not None:
-            receivers["http"] = OtlpHttpReceiver(otlp.protocols.http, writer, self._metrics, DEFAULT_TENANT)
+            receivers["http"] = OtlpHttpReceiver(otlp.protocols.http, writers, self._metrics, DEFAULT_TENANT)
         for protocol, receiver in receivers.items():
             await receiver.start()
             stack.push_async_callback(receiver.stop, _RECEIVER_GRACE_S)
             self._ports[protocol] = receiver.port
 
-    async def _start_producer(self, stack: AsyncExitStack, kafka: KafkaExporterConfig) -> KafkaProducerLog:
+    async def _start_producer(
+        self, stack: AsyncExitStack, kafka: KafkaExporterConfig, signal: Signal
+    ) -> KafkaProducerLog:
         """Brokers that are away are no reason not to start: exporters are told to retry until they are back."""
-        log = KafkaProducerLog(kafka, self._metrics)
+        log = KafkaProducerLog(kafka.of(signal), self._metrics, signal)
         stack.push_async_callback(log.close)
         await log.start()
-        self._conditions.append(lambda: log.connected)
-        self._observe_queue("kafka", log)
+        if signal is Signal.TRACES:  # a topic that only log records lack keeps no spans out
+            self._conditions.append(lambda: log.connected)
+        self._observe_queue(signal.suffixed("kafka", "/"), log)
         return log
 
-    def _log(self, queue: MemoryLogConfig) -> tuple[LogReader, LogWriter | None]:
-        """The log that the worker reads, and its other end where that is in this process."""
+    def _logs(self, queue: MemoryLogConfig) -> tuple[Mapping[Signal, LogReader], LogWriters]:
+        """The logs that the worker reads, and their other ends where those are in this process."""
         if (kafka := self._config.kafka_receiver) is not None:
-            return KafkaLogReader(kafka, self._metrics), None
-        log = MemoryLog(queue)
-        self._observe_queue("clickhouse", log)
-        return log, log
+            signals = [signal for signal in Signal if kafka.topic_of(signal)]
+            return {signal: KafkaLogReader(kafka.of(signal), self._metrics, signal=signal) for signal in signals}, {}
+        logs = {signal: MemoryLog(queue) for signal in Signal}
+        for signal, log in logs.items():
+            self._observe_queue(signal.suffixed("clickhouse", "/"), log)
+        return logs, logs
 
     def _observe_queue(self, exporter: str, log: KafkaProducerLog | MemoryLog) -> None:
         self._metrics.queue_bytes.labels(exporter).set_function(lambda: log.queued_bytes)

@@ -1,10 +1,13 @@
-"""The outline of a request: its resources and scopes, and its spans as bytes.
+"""The outline of a request: its resources and scopes, and its spans, log records or metrics as bytes.
 
-Spans are declared `bytes` where the official messages declare a message: the wire type is the same, so upb copies each
-instead of building it, and what is wrong inside of a span is not noticed here. Every other field is unknown to these
+These items are declared `bytes` where the official messages declare a message: the wire type is the same, so upb copies
+each instead of building it, and what is wrong inside of one is not noticed here. Every other field is unknown to these
 messages and kept with them, so that nothing is lost which nobody here knows.
 
-Pure. Source: protobuf encoding guide; opentelemetry-proto `trace_service.proto` and `trace.proto` for names, numbers.
+One outline serves all signals: their fields have other names and the same numbers.
+
+Pure. Source: protobuf encoding guide; opentelemetry-proto `trace.proto`, `logs.proto` and `metrics.proto` and their
+services for numbers.
 """
 
 from __future__ import annotations
@@ -16,30 +19,30 @@ from google.protobuf.message import DecodeError
 
 from processor.errors import Permanent
 
-_REQUEST: Final = "ExportTraceServiceRequest"
+_REQUEST: Final = "Request"
 _PACKAGE: Final = "otel_sessions.outline"
 _LENGTH_DELIMITED: Final = 2
 
 _PARTS: Final[dict[str, tuple[int, str | None]]] = {
-    "resource_spans": (1, "ResourceSpans"),
-    "scope_spans": (2, "ScopeSpans"),
-    "spans": (2, None),
+    "resources": (1, "Resource"),
+    "scopes": (2, "Scope"),
+    "items": (2, None),
 }
 """Repeated field: its number, and the message that it consists of; None is bytes. Each lies in the one before."""
 
 TAGS: Final = {name: bytes([number << 3 | _LENGTH_DELIMITED]) for name, (number, _) in _PARTS.items()}
-"""What stands on the wire before the length of each `resource_spans`, `scope_spans` and `spans`."""
+"""What stands on the wire before the length of each resource, scope and item."""
 
 
 def outline_of(value: bytes) -> Any:
-    """A request with `resource_spans`, which have `scope_spans`, which have `spans`: a list of bytes.
+    """A request with `resources`, which have `scopes`, which have `items`: a list of bytes.
 
-    Errors: `Permanent` when the bytes are no `ExportTraceServiceRequest`, as far as that shows without reading a span.
+    Errors: `Permanent` when the bytes are no export request, as far as that shows without reading an item.
     """
     try:
         return _MESSAGE.FromString(value)
     except DecodeError as error:
-        raise Permanent(f"not an {_REQUEST}: {error}; check the exporter") from error
+        raise Permanent(f"not an export request: {error}; check the exporter") from error
 
 
 def header_of(message: Any, parts: str) -> bytes:

@@ -41,14 +41,14 @@ class Attributes:
         owner, offsets = list_owners(lists)
         entries = lists.flatten()
         value = entries.field("value")
-        return cls(owner, offsets, entries.field("key"), _texts(value), value)
+        return cls(owner, offsets, entries.field("key"), texts_of(value), value)
 
     def maps(self) -> pa.MapArray:
         """One `map<string, string>` an owner."""
         return pa.MapArray.from_arrays(self.offsets, self.key, self.text)
 
 
-def _texts(value: pa.StructArray) -> pa.StringArray:
+def texts_of(value: pa.StructArray) -> pa.StringArray:
     """The text of each value; '' for a value that is absent or empty."""
     candidates: list[Any] = [value.field("string_value")]
     for name in ("int_value", "bool_value"):

@@ -36,7 +36,7 @@ def otel_traces(decoded: DecodedSpans, tenants: pa.StringArray, services: Any, s
     return pa.table(
         {
             "Tenant": tenants.take(pa.array(decoded.record)),
-            "Timestamp": _timestamps(start),
+            "Timestamp": timestamps(start),
             "TraceId": hex_strings(spans.field("trace_id")),
             "SpanId": hex_strings(spans.field("span_id")),
             "ParentSpanId": hex_strings(spans.field("parent_span_id")),
@@ -45,8 +45,8 @@ def otel_traces(decoded: DecodedSpans, tenants: pa.StringArray, services: Any, s
             "SpanKind": _named(spans.field("kind"), _KINDS),
             "ServiceName": services,
             "ResourceAttributes": decoded.resource_attributes.maps().take(resource_of),
-            "ScopeName": _of_scope(scopes, "name", "").take(scope_of),
-            "ScopeVersion": _of_scope(scopes, "version", "").take(scope_of),
+            "ScopeName": of_scope(scopes, "name", "").take(scope_of),
+            "ScopeVersion": of_scope(scopes, "version", "").take(scope_of),
             "SpanAttributes": decoded.attributes.maps(),
             "Duration": np.where(end > start, end - start, 0),
             "StatusCode": _named(pc.fill_null(pc.struct_field(spans, ["status", "code"]), 0), _STATUS_CODES),
@@ -54,7 +54,7 @@ def otel_traces(decoded: DecodedSpans, tenants: pa.StringArray, services: Any, s
             **_events(spans.field("events")),
             **_links(spans.field("links")),
             "SessionId": session_ids,
-            "EndTimestamp": _timestamps(end),
+            "EndTimestamp": timestamps(end),
             "Flags": spans.field("flags"),
             "DroppedAttributesCount": spans.field("dropped_attributes_count"),
             "DroppedEventsCount": spans.field("dropped_events_count"),
@@ -65,12 +65,13 @@ def otel_traces(decoded: DecodedSpans, tenants: pa.StringArray, services: Any, s
             ).take(resource_of),
             "ScopeSchemaUrl": scopes.field("schema_url").take(scope_of),
             "ScopeAttributes": Attributes.of(pc.struct_field(scopes, ["scope", "attributes"])).maps().take(scope_of),
-            "ScopeDroppedAttributesCount": _of_scope(scopes, "dropped_attributes_count", 0).take(scope_of),
+            "ScopeDroppedAttributesCount": of_scope(scopes, "dropped_attributes_count", 0).take(scope_of),
         }
     )
 
 
-def _timestamps(nanos: Any) -> Any:
+def timestamps(nanos: Any) -> Any:
+    """Unix nanoseconds as `timestamp[ns]`, up to the last that it can hold."""
     return pa.array(np.minimum(nanos, _TIME_NS_MAX).astype(np.int64)).cast(_TIMESTAMP)
 
 
@@ -81,7 +82,8 @@ def _named(codes: Any, names: pa.StringArray) -> pa.StringArray:
     return names.take(pa.array(np.where((numbers >= 0) & (numbers < unknown), numbers, unknown)))
 
 
-def _of_scope(scopes: pa.StructArray, field: str, absent: Any) -> Any:
+def of_scope(scopes: pa.StructArray, field: str, absent: Any) -> Any:
+    """A field of each scope, `absent` where there is none."""
     return pc.fill_null(pc.struct_field(scopes, ["scope", field]), absent)
 
 
@@ -89,7 +91,7 @@ def _events(lists: Any) -> dict[str, Any]:
     _, offsets = list_owners(lists)
     events = lists.flatten()
     return {
-        "Events.Timestamp": _list(offsets, _timestamps(events.field("time_unix_nano").to_numpy())),
+        "Events.Timestamp": _list(offsets, timestamps(events.field("time_unix_nano").to_numpy())),
         "Events.Name": _list(offsets, events.field("name")),
         "Events.Attributes": _list(offsets, Attributes.of(events.field("attributes")).maps()),
         "Events.DroppedAttributesCount": _list(offsets, events.field("dropped_attributes_count")),

@@ -3,7 +3,7 @@
 The contract, in the order in which it happens to one request:
 
 1. `append` is called with validated-by-nobody bytes. It returns only when the log has taken responsibility for them.
-   For the `memory` log that is when the worker has *stored* the spans; for Kafka, when the brokers have the record.
+   For the `memory` log that is when the worker has *stored* what they say; for Kafka, when the brokers have the record.
 2. `poll` hands records to the worker, in order, each at least once.
 3. `acknowledge` tells the log that these records are stored (or refused, with the reason).
 4. `commit` tells the log that these records are rolled up too. Redelivery starts after the last commit.
@@ -25,7 +25,7 @@ __all__ = ["LogReader", "LogWriter", "Receipt", "Record"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """One `ExportTraceServiceRequest`, serialized, and whose it is.
+    """One export request, serialized, and whose it is. A log holds those of one signal.
 
     `has_whole_traces`: the log hands every span of its traces to this reader, and did so since the reader last said
     that it was assigned something, so memory may be trusted with what it knows of them. False costs reading back.

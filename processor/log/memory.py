@@ -24,8 +24,8 @@ class MemoryLogConfig:
     queue_bytes_max: int = field(
         default=64 * 1024 * 1024,
         metadata={
-            "help": "Bytes of requests that may wait for the store, in flight included; more is answered with a "
-            "retryable status. A single request is always taken by an empty queue.",
+            "help": "Bytes of requests of each signal that may wait for the store, in flight included; more is "
+            "answered with a retryable status. A single request is always taken by an empty queue.",
             "min": 1024 * 1024,
         },
     )

@@ -14,13 +14,13 @@ import orjson
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.rpc import code_pb2  # type: ignore[import-untyped, unused-ignore]
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from processor.errors import Permanent
 from processor.model import Receipt
 from processor.receiver import compression, otlp_json
-from processor.receiver.intake import Signal
+from processor.receiver.responses import response_of
 from processor.receiver.status import Failure
+from processor.signals import Signal
 
 
 class Media(Enum):
@@ -89,21 +89,19 @@ def decode(body: bytes, export: Export, bytes_max: int) -> bytes:
         return plain
     if not plain.strip():
         raise Permanent("the body is empty; an empty OTLP/JSON request is {}")
-    if export.signal is Signal.TRACES:
-        return otlp_json.trace_request(plain)
-    otlp_json.check_object(plain)
-    return b""
+    return otlp_json.serialized_request(plain, export.signal)
 
 
-def answer(outcome: Receipt | Failure, media: Media | None) -> Answer:
-    """The response to an outcome, in the request's content type; JSON where the request had none of ours."""
+def answer(outcome: Receipt | Failure, export: Export) -> Answer:
+    """The response to an export, in the request's content type."""
     if isinstance(outcome, Failure):
-        return _answer(outcome.http_status, outcome.rpc_status(), media or Media.JSON, outcome.http_headers())
-    response = ExportTraceServiceResponse()
-    if outcome.rejected_spans:
-        response.partial_success.rejected_spans = outcome.rejected_spans
-        response.partial_success.error_message = outcome.message
-    return _answer(200, response, media or Media.JSON, ())
+        return refusal(outcome, export.media)
+    return _answer(200, response_of(export.signal, outcome), export.media, ())
+
+
+def refusal(failure: Failure, media: Media | None) -> Answer:
+    """The response to a request that failed, in its content type; JSON where it had none of ours."""
+    return _answer(failure.http_status, failure.rpc_status(), media or Media.JSON, failure.http_headers())
 
 
 def _answer(status: int, message: Message, media: Media, headers: tuple[tuple[str, str], ...]) -> Answer:

@@ -7,47 +7,44 @@ the bytes, and every error that leaves is a `Failure` with a wire status.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from enum import Enum
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
 
 from processor.errors import Overloaded
 from processor.log.base import LogWriter
 from processor.model import Receipt
-from processor.receiver.span_count import count_spans
+from processor.receiver.item_count import count_items
 from processor.receiver.status import Failure, failure_of
+from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
 
 _RECEIVER = "otlp"
 _BUSY_RETRY_S = 1.0
 
 
-class Signal(Enum):
-    """The OTLP signals that have an endpoint here, by their last path segment over HTTP."""
-
-    TRACES = "traces"
-    LOGS = "logs"
-    METRICS = "metrics"
+LogWriters: TypeAlias = Mapping[Signal, LogWriter]
+"""The log of each signal. Requests of a signal without one are read, answered with success, and dropped."""
 
 
 class Intake:
-    """The way from a transport to the log, for one transport and tenant."""
+    """The way from a transport to the logs, for one transport and tenant."""
 
-    def __init__(self, log: LogWriter, metrics: Metrics, transport: str, tenant: str, requests_max: int) -> None:
-        self._log = log
+    def __init__(self, logs: LogWriters, metrics: Metrics, transport: str, tenant: str, requests_max: int) -> None:
+        self._logs = logs
         self._tenant = tenant
         self._requests_max = requests_max
         self._requests = 0
         self._transport = transport
         self._outcomes = metrics.requests
         self._ok = metrics.requests.labels(transport, "ok")
-        self._accepted = metrics.accepted_spans.labels(_RECEIVER, transport)
-        self._refused = metrics.refused_spans.labels(_RECEIVER, transport)
+        self._accepted = {signal: metrics.of(signal).accepted.labels(_RECEIVER, transport) for signal in Signal}
+        self._refused = {signal: metrics.of(signal).refused.labels(_RECEIVER, transport) for signal in Signal}
 
     async def take(self, signal: Signal, read: Callable[[], Awaitable[bytes]]) -> Receipt | Failure:
         """Read one request and see it into the log.
 
-        `read` returns the serialized request and may raise the errors of `processor.errors`. Logs and metrics are read
-        and dropped. Nothing is raised but the cancellation of a client that went away.
+        `read` returns the serialized request and may raise the errors of `processor.errors`. Nothing is raised but the
+        cancellation of a client that went away.
         """
         if self._requests >= self._requests_max:
             message = f"{self._requests_max} requests are under way (max_concurrent_requests)"
@@ -65,18 +62,19 @@ class Intake:
         value = b""
         try:
             value = await read()
-            if signal is not Signal.TRACES:
+            log = self._logs.get(signal)
+            if log is None:
                 self._count("ignored")
                 return Receipt()
             # An empty request is a success; the log has no use for it.
-            receipt = await self._log.append(self._tenant, value) if value else Receipt()
+            receipt = await log.append(self._tenant, value) if value else Receipt()
         except Exception as error:
             # Whatever it is, the client gets a status.
-            self._refused.inc(count_spans(value) or 0)
+            self._refused[signal].inc(count_items(value, signal) or 0)
             return self.refuse(failure_of(error))
-        self._accepted.inc(receipt.accepted_spans)
+        self._accepted[signal].inc(receipt.accepted_spans)
         if receipt.rejected_spans:
-            self._refused.inc(receipt.rejected_spans)
+            self._refused[signal].inc(receipt.rejected_spans)
             self._count("partial")
         else:
             self._ok.inc()

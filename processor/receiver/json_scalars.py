@@ -62,6 +62,11 @@ def read_int64(value: Any) -> int:
     return _read_integer(value, -_INT64_MAX - 1, _INT64_MAX)
 
 
+def read_int32(value: Any) -> int:
+    """A signed 32-bit integer, as string or number."""
+    return _read_integer(value, -_INT32_MAX - 1, _INT32_MAX)
+
+
 def read_fixed64(value: Any) -> int:
     """An unsigned 64-bit integer, as string or number."""
     return _read_integer(value, 0, _UINT64_MAX)

@@ -3,7 +3,6 @@
 Requests stay bytes: the generated deserializer would answer UNKNOWN to malformed protobuf, and a log wants bytes.
 The method is served as a stream of one message, because a unary handler runs only after its message is in memory,
 and a request over `max_concurrent_requests` must be refused before that.
-Logs and metrics are accepted, counted and dropped; what they hold is not looked at yet.
 Compression: none, gzip and deflate, by grpc core; it has no zstd, so such peers see UNIMPLEMENTED.
 Source: opentelemetry-proto `docs/specification.md`, "OTLP/gRPC"; Collector `configgrpc`.
 """
@@ -16,14 +15,14 @@ from dataclasses import dataclass, field
 import grpc
 import grpc.aio
 from grpc_status import rpc_status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from processor.endpoint import cannot_listen, parse_endpoint
 from processor.errors import ConfigError, Permanent
-from processor.log.base import LogWriter
-from processor.model import DEFAULT_TENANT, Receipt
-from processor.receiver.intake import Intake, Signal
+from processor.model import DEFAULT_TENANT
+from processor.receiver.intake import Intake, LogWriters
+from processor.receiver.responses import response_of
 from processor.receiver.status import Failure
+from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -94,9 +93,11 @@ class OtlpGrpcConfig:
 class OtlpGrpcReceiver:
     """Listens between `start` and `stop`, which are safe in any order and twice."""
 
-    def __init__(self, config: OtlpGrpcConfig, log: LogWriter, metrics: Metrics, tenant: str = DEFAULT_TENANT) -> None:
+    def __init__(
+        self, config: OtlpGrpcConfig, logs: LogWriters, metrics: Metrics, tenant: str = DEFAULT_TENANT
+    ) -> None:
         self._config = config
-        self._intake = Intake(log, metrics, "grpc", tenant, config.max_concurrent_requests)
+        self._intake = Intake(logs, metrics, "grpc", tenant, config.max_concurrent_requests)
         self._server: grpc.aio.Server | None = None
         self._port = 0
 
@@ -168,7 +169,7 @@ def _export(intake: Intake, signal: Signal) -> _Behaviour:
         outcome = await intake.take(signal, read)
         if isinstance(outcome, Failure):
             return await _abort(context, outcome)
-        return _response(outcome)
+        return response_of(signal, outcome).SerializeToString()
 
     return export
 
@@ -179,13 +180,3 @@ async def _abort(context: _Context, failure: Failure) -> bytes:
     except grpc.aio.InternalError:
         # Core has answered already (message too large) or the client is gone.
         return b""
-
-
-def _response(receipt: Receipt) -> bytes:
-    """`ExportTraceServiceResponse`; zero bytes are the empty response of every signal."""
-    if not receipt.rejected_spans:
-        return b""
-    response = ExportTraceServiceResponse()
-    response.partial_success.rejected_spans = receipt.rejected_spans
-    response.partial_success.error_message = receipt.message
-    return response.SerializeToString()

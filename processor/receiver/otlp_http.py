@@ -1,7 +1,6 @@
 """OTLP over HTTP, port 4318: `POST /v1/traces`, `/v1/logs`, `/v1/metrics`, protobuf and JSON on one port.
 
 A plain ASGI application; signals and logging stay with the process.
-Logs and metrics are accepted, counted and dropped; of what they hold only the JSON syntax is looked at yet.
 Source: opentelemetry-proto `docs/specification.md`, "OTLP/HTTP"; Collector `confighttp`.
 """
 
@@ -15,13 +14,12 @@ from typing import Any
 
 from processor.asgi import AsgiServer
 from processor.errors import ConfigError, Retryable
-from processor.log.base import LogWriter
 from processor.model import DEFAULT_TENANT, Receipt
 from processor.receiver import http_wire
 from processor.receiver.cors import Cors
 from processor.receiver.http_body import BodyReader, Receive
 from processor.receiver.http_wire import Answer, Export
-from processor.receiver.intake import Intake
+from processor.receiver.intake import Intake, LogWriters
 from processor.receiver.status import Failure, failure_of
 from processor.telemetry.metrics import Metrics
 
@@ -81,10 +79,12 @@ class OtlpHttpConfig:
 class OtlpHttpReceiver:
     """Listens between `start` and `stop`, which are safe in any order and twice."""
 
-    def __init__(self, config: OtlpHttpConfig, log: LogWriter, metrics: Metrics, tenant: str = DEFAULT_TENANT) -> None:
+    def __init__(
+        self, config: OtlpHttpConfig, logs: LogWriters, metrics: Metrics, tenant: str = DEFAULT_TENANT
+    ) -> None:
         self._config = config
         self._cors = Cors(config.cors_allowed_origins, config.cors_allowed_headers, config.cors_max_age_s)
-        self._intake = Intake(log, metrics, "http", tenant, config.max_concurrent_requests)
+        self._intake = Intake(logs, metrics, "http", tenant, config.max_concurrent_requests)
         self._running: _Running | None = None
         self._port = 0
 
@@ -128,13 +128,14 @@ class OtlpHttpReceiver:
             await _send(Answer(204, headers=tuple(self._cors.preflight(headers))), send)
             return
         export = http_wire.read_head(scope["method"], scope["path"], headers)
+        media = http_wire.media_of(headers)
         if isinstance(export, Failure):
-            outcome: Receipt | Failure = self._intake.refuse(export)
+            response = http_wire.refusal(self._intake.refuse(export), media)
         else:
             outcome = await self._export(
                 export, lambda: bodies.read(export, headers.get("content-length", ""), receive)
             )
-        response = http_wire.answer(outcome, http_wire.media_of(headers))
+            response = http_wire.answer(outcome, export)
         await _send(Answer(response.status, response.body, (*response.headers, *self._cors.answer(headers))), send)
 
     async def _export(self, export: Export, read: Callable[[], Awaitable[bytes]]) -> Receipt | Failure:

@@ -6,9 +6,32 @@ Names of the Collector where it has one (`otelcol_â€¦`), ours (`otel_sessions_â€
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from processor.signals import Signal
+
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+_ITEMS: Final = {
+    Signal.TRACES: ("spans", "Spans"),
+    Signal.LOGS: ("log_records", "Log records"),
+    Signal.METRICS: ("metric_points", "Data points of metrics"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What is counted of one signal's items: spans, log records, data points."""
+
+    accepted: Counter  # receiver, transport
+    refused: Counter  # receiver, transport
+    rejected: Counter  # reason
+    sent: Counter  # exporter
+    send_failed: Counter  # exporter
 
 
 class Metrics:
@@ -16,27 +39,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.accepted_spans = self._counter(
-            "otelcol_receiver_accepted_spans", "Spans answered with OK", "receiver", "transport"
-        )
-        self.refused_spans = self._counter(
-            "otelcol_receiver_refused_spans",
-            "Spans answered with an error or counted as rejected",
-            "receiver",
-            "transport",
-        )
         self.requests = self._counter(
             "otel_sessions_receiver_requests", "Export requests by outcome", "transport", "outcome"
         )
-        self.rejected_spans = self._counter(
-            "otel_sessions_rejected_spans", "Spans refused for good, by reason", "reason"
-        )
-        self.sent_spans = self._counter("otelcol_exporter_sent_spans", "Spans written to the store", "exporter")
-        self.send_failed_spans = self._counter(
-            "otelcol_exporter_send_failed_spans",
-            "Spans whose write to the store failed (the exporter retries)",
-            "exporter",
-        )
+        self._counted = {signal: self._count(*names) for signal, names in _ITEMS.items()}
         self.queue_bytes = self._gauge("otelcol_exporter_queue_size", "Bytes waiting in the log", "exporter")
         self.queue_bytes_max = self._gauge("otelcol_exporter_queue_capacity", "Most bytes the log may hold", "exporter")
         self.kafka_sent_records = self._counter(
@@ -74,6 +80,30 @@ class Metrics:
         self.remembered_spans = self._gauge("otel_sessions_remembered_spans", "Recent spans held in memory for rollups")
         self.process_rss = self._gauge("otelcol_process_memory_rss", "Resident memory in bytes")
         self.process_uptime = self._gauge("otelcol_process_uptime", "Seconds since start")
+
+    def of(self, signal: Signal) -> Counted:
+        """The counters of one signal."""
+        return self._counted[signal]
+
+    def _count(self, items: str, what: str) -> Counted:
+        return Counted(
+            accepted=self._counter(
+                f"otelcol_receiver_accepted_{items}", f"{what} answered with OK", "receiver", "transport"
+            ),
+            refused=self._counter(
+                f"otelcol_receiver_refused_{items}",
+                f"{what} answered with an error or counted as rejected",
+                "receiver",
+                "transport",
+            ),
+            rejected=self._counter(f"otel_sessions_rejected_{items}", f"{what} refused for good, by reason", "reason"),
+            sent=self._counter(f"otelcol_exporter_sent_{items}", f"{what} written to the store", "exporter"),
+            send_failed=self._counter(
+                f"otelcol_exporter_send_failed_{items}",
+                f"{what} whose write to the store failed (the exporter retries)",
+                "exporter",
+            ),
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

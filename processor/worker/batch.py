@@ -1,6 +1,6 @@
-"""One poll of the log, decoded and normalized: what is written, and what each request is told.
+"""One poll of a log, decoded and normalized: what is written, and what each request is told.
 
-`make_batch` is pure. `write_batch` puts its rows where the store reads them: Arrow IPC streams, one file a table, so
+Making a batch is pure. `write_batch` puts its rows where the store reads them: Arrow IPC streams, one file a table, so
 that whoever decodes (another process, usually) and whoever stores share nothing else.
 """
 
@@ -9,21 +9,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
 
-from processor.conventions.normalize import normalize
+from processor.conventions.log_calls import log_calls
+from processor.conventions.metric_markers import metric_markers
+from processor.conventions.metric_points import session_metrics
+from processor.conventions.metric_rules import RULES as METRIC_RULES
+from processor.conventions.normalize import Normalizer
+from processor.conventions.previews import PreviewConfig
+from processor.conventions.records import subjects
+from processor.conventions.rules import Conventions, ConventionsConfig
+from processor.decode.logs import LogDecoder
+from processor.decode.metrics import MetricsDecoder
 from processor.decode.otlp import Decoder
+from processor.decode.verdicts import Admission
 from processor.decode.wide import otel_traces
+from processor.decode.wide_logs import otel_logs
 from processor.errors import OtelSessionsError
 from processor.log.base import Record
 from processor.model import SESSION_SPANS, Receipt
+from processor.signals import Signal
+
+WIDE_TABLES: Final = {Signal.TRACES: "otel_traces", Signal.LOGS: "otel_logs", Signal.METRICS: "session_metrics"}
+"""The table of a signal's own rows. Rows that take part in rollups go to `session_spans`, whatever their signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Shape: `wide` and `narrow` are the rows of `otel_traces` and `session_spans`; one outcome a record."""
+    """Shape: `wide` are the rows of the signal's own table, `narrow` those of `session_spans`; one outcome a record."""
 
     wide: pa.Table
     narrow: pl.DataFrame
@@ -33,11 +49,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class WrittenBatch:
-    """A batch whose rows lie in two files until they are stored. Counts are rows of each table."""
+    """A batch whose rows lie in two files until they are stored. Counts are rows of each table.
+
+    `items` are the accepted spans, log records or data points.
+    """
 
     wide: Path
     narrow: Path
-    spans: int
+    items: int
+    wide_rows: int
     session_spans: int
     outcomes: list[Receipt | OtelSessionsError]
     rejected: dict[str, int]
@@ -54,14 +74,57 @@ class WrittenBatch:
         self.narrow.unlink(missing_ok=True)
 
 
-def make_batch(decoder: Decoder, records: Sequence[Record], now_ns: int) -> Batch:
-    """Decode and normalize records. Errors: none are raised; a malformed record's outcome says so."""
-    decoded = decoder.decode([record.value for record in records], now_ns)
-    tenants = pa.array([record.tenant for record in records], pa.string())
-    normalized = normalize(decoded.spans, tenants)
-    rows = normalized.rows
-    wide = otel_traces(decoded.spans, tenants, rows["service"].to_arrow(), rows["session_id"].to_arrow())
-    return Batch(wide, normalized.session_spans, decoded.outcomes, decoded.rejected)
+class BatchMaker:
+    """Decodes and normalizes by one configuration. Holds what is costly to build; stateless otherwise."""
+
+    def __init__(
+        self,
+        admission: Admission | None = None,
+        conventions: ConventionsConfig | None = None,
+        previews: PreviewConfig | None = None,
+    ) -> None:
+        admission = admission or Admission()
+        rules = Conventions.load(conventions)
+        self.decoder = Decoder(admission)
+        self.normalizer = Normalizer(rules, previews or PreviewConfig())
+        self._logs = LogDecoder(admission)
+        self._metrics = MetricsDecoder(admission, METRIC_RULES)
+        self._rules = rules
+
+    def make(self, records: Sequence[Record], now_ns: int, signal: Signal = Signal.TRACES) -> Batch:
+        """Decode and normalize records of one signal.
+
+        Errors: none are raised; a malformed record's outcome says so.
+        """
+        match signal:
+            case Signal.TRACES:
+                return self._make_spans(records, now_ns)
+            case Signal.LOGS:
+                return self._make_logs(records, now_ns)
+            case Signal.METRICS:
+                return self._make_metrics(records, now_ns)
+
+    def _make_logs(self, records: Sequence[Record], now_ns: int) -> Batch:
+        decoded = self._logs.decode([record.value for record in records], now_ns)
+        tenants = pa.array([record.tenant for record in records], pa.string())
+        about = subjects(decoded.logs, self._rules)
+        wide = otel_logs(decoded.logs, tenants, about.service, about.session_id)
+        calls = log_calls(decoded.logs, about, self.normalizer, tenants)
+        return Batch(wide, calls, decoded.outcomes, decoded.rejected)
+
+    def _make_metrics(self, records: Sequence[Record], now_ns: int) -> Batch:
+        decoded = self._metrics.decode([record.value for record in records], now_ns)
+        tenants = pa.array([record.tenant for record in records], pa.string())
+        points = session_metrics(decoded.points, self._rules, tenants)
+        return Batch(points, metric_markers(points), decoded.outcomes, {})
+
+    def _make_spans(self, records: Sequence[Record], now_ns: int) -> Batch:
+        decoded = self.decoder.decode([record.value for record in records], now_ns)
+        tenants = pa.array([record.tenant for record in records], pa.string())
+        normalized = self.normalizer.normalize(decoded.spans, tenants)
+        rows = normalized.rows
+        wide = otel_traces(decoded.spans, tenants, rows["service"].to_arrow(), rows["session_id"].to_arrow())
+        return Batch(wide, normalized.session_spans, decoded.outcomes, decoded.rejected)
 
 
 def write_batch(batch: Batch, directory: Path, batch_seq: int) -> WrittenBatch:
@@ -74,7 +137,8 @@ def write_batch(batch: Batch, directory: Path, batch_seq: int) -> WrittenBatch:
     for path, rows in ((wide, batch.wide), (narrow, batch.narrow.with_columns(number).to_arrow())):
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, rows.schema) as stream:
             stream.write_table(rows)
-    return WrittenBatch(wide, narrow, len(batch.wide), len(batch.narrow), batch.outcomes, batch.rejected)
+    items = sum(outcome.accepted_spans for outcome in batch.outcomes if isinstance(outcome, Receipt))
+    return WrittenBatch(wide, narrow, items, len(batch.wide), len(batch.narrow), batch.outcomes, batch.rejected)
 
 
 def remove_files(directory: Path, batch_seq: int) -> None:
@@ -84,4 +148,4 @@ def remove_files(directory: Path, batch_seq: int) -> None:
 
 
 def _files(directory: Path, batch_seq: int) -> tuple[Path, Path]:
-    return directory / f"{batch_seq}.otel_traces.arrows", directory / f"{batch_seq}.session_spans.arrows"
+    return directory / f"{batch_seq}.wide.arrows", directory / f"{batch_seq}.session_spans.arrows"

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from processor.conventions.previews import PreviewConfig
+from processor.conventions.rules import ConventionsConfig
 from processor.decode.verdicts import Admission
+from processor.pricing.config import PricingConfig
 from processor.worker.rollups import RollupConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadsConfig:
+    """How the view `threads` tells active from idle."""
+
+    idle_after_s: int = field(
+        default=3600,
+        metadata={"help": "Seconds without a span after which a thread is idle.", "min": 1, "max": 10 * 366 * 86_400},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +55,14 @@ class WorkerConfig:
         },
     )
     admission: Admission = field(default_factory=Admission, metadata={"help": "Which spans are accepted."})
+    conventions: ConventionsConfig = field(
+        default_factory=ConventionsConfig, metadata={"help": "Your own attribute keys, ahead of the built-in ones."}
+    )
+    previews: PreviewConfig = field(
+        default_factory=PreviewConfig, metadata={"help": "What sessions show of inputs and outputs."}
+    )
+    pricing: PricingConfig = field(default_factory=PricingConfig, metadata={"help": "What tokens cost."})
+    threads: ThreadsConfig = field(
+        default_factory=ThreadsConfig, metadata={"help": "What is shown of threads, which sessions may belong to."}
+    )
     rollups: RollupConfig = field(default_factory=RollupConfig, metadata={"help": "How rollups keep up."})

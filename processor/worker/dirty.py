@@ -33,9 +33,14 @@ class DirtyMap:
         return len(self.marks)
 
     def add(self, keys: Iterable[Key], mark: Mark) -> None:
-        """Mark keys; a key that is marked keeps its older mark."""
+        """Mark keys; a key that is marked keeps its age, and the smaller batch number.
+
+        Ingests store beside each other, so what touches a key later may bear a smaller number.
+        """
         for key in keys:
-            self.marks.setdefault(key, mark)
+            kept = self.marks.setdefault(key, mark)
+            if mark.batch_seq < kept.batch_seq:
+                self.marks[key] = Mark(kept.since_s, mark.batch_seq)
 
     def take(self, keys: Iterable[Key]) -> None:
         """Unmark keys whose rows are written."""

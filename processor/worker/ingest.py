@@ -1,6 +1,6 @@
-"""From the log into the store: decode the next batches while the store takes the last.
+"""From the log of one signal into the store: decode the next batches while the store takes the last.
 
-Order, for nothing to be lost: spans are in the store before their records are acknowledged. A batch that can't be
+Order, for nothing to be lost: rows are in the store before their records are acknowledged. A batch that can't be
 stored is answered with "retry" where its exporters still wait for the answer; where the log gives records out again, it
 is tried until it works, because nothing behind it may be committed before.
 """
@@ -19,11 +19,13 @@ import structlog
 from processor.clock import monotonic_s
 from processor.errors import OtelSessionsError, Permanent, Retryable
 from processor.log.base import LogReader, Record
+from processor.signals import Signal
 from processor.store.base import Store
 from processor.telemetry.metrics import Metrics
-from processor.worker.batch import WrittenBatch
+from processor.worker.batch import WIDE_TABLES, WrittenBatch
 from processor.worker.config import WorkerConfig
 from processor.worker.decoding import Decoding
+from processor.worker.numbers import BatchNumbers
 from processor.worker.rollups import Rollups
 from processor.worker.threads import Threads, within
 
@@ -42,7 +44,8 @@ class _Decoded:
     batch: WrittenBatch | None
 
 
-_DecodeQueue: TypeAlias = "asyncio.Queue[asyncio.Task[list[_Decoded]] | None]"
+_DecodeQueue: TypeAlias = "asyncio.Queue[tuple[int, asyncio.Task[list[_Decoded]]] | None]"
+"""A poll each: the first of its numbers, and what becomes of it."""
 
 
 class Ingest:
@@ -51,34 +54,37 @@ class Ingest:
     def __init__(
         self,
         config: WorkerConfig,
+        signal: Signal,
         log: LogReader,
         store: Store,
         rollups: Rollups,
+        numbers: BatchNumbers,
         decoding: Decoding,
         threads: Threads,
         metrics: Metrics,
     ) -> None:
         self._config = config
+        self._signal = signal
+        self._table = WIDE_TABLES[signal]
         self._log = log
         self._store = store
         self._rollups = rollups
         self._decoding = decoding
         self._threads = threads
         self._metrics = metrics
-        self._batch_seq = 0
+        self._counted = metrics.of(signal)
+        self._numbers = numbers
         self._uncommitted: deque[tuple[int, Sequence[Record]]] = deque()  # with the number of their batch
         self._give_up = asyncio.Event()  # nothing is tried again from here on
         self._left_behind = False  # a batch was given up: it and all after it are left to the next start
         self.failed = False
         """Whether the last attempt to decode or to store did."""
 
-    async def run(self, last_batch_seq: int, room: Callable[[], Awaitable[None]]) -> None:
-        """Poll and write side by side; if one fails, both end.
+    async def run(self, room: Callable[[], Awaitable[None]]) -> None:
+        """Poll and write side by side; if one fails, both end. `room` is awaited before a batch is decoded.
 
-        `last_batch_seq` is the last number that was given to a batch; `room` is awaited before a batch is decoded.
         Errors: those of `LogReader.poll`; whatever a fault of ours raises.
         """
-        self._batch_seq = last_batch_seq
         decoding: _DecodeQueue = asyncio.Queue(self._decoding.concurrency)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -102,25 +108,27 @@ class Ingest:
         while records := await self._log.poll(self._config.poll_bytes_max, self._config.poll_linger_s):
             await room()
             # Numbers in the order of writing, also where a poll has to be decoded record by record.
-            batch_seq = self._batch_seq + 1
-            self._batch_seq += 1 + len(records)
-            await decoding.put(asyncio.create_task(self._decode(records, batch_seq)))
+            first = self._numbers.take(1 + len(records))
+            await decoding.put((first, asyncio.create_task(self._decode(records, first))))
         await decoding.put(None)
 
     async def _write(self, decoding: _DecodeQueue) -> None:
-        while decoded := await decoding.get():
+        while polled := await decoding.get():
+            first, decoded = polled
             for batch in await decoded:
                 await self._store_batch(batch)
+            if not self._left_behind:  # else it stays outstanding: no signal may commit past what comes again
+                self._numbers.settle(first)
 
     async def _decode(self, records: Sequence[Record], batch_seq: int) -> list[_Decoded]:
         """The records as batches: one, unless a record trips us over: it is refused, the rest is not."""
         while True:
             try:
                 with self._metrics.batch_seconds.labels("decode").time():
-                    return [_Decoded(records, batch_seq, await self._decoding.batch(records, batch_seq))]
+                    return [_Decoded(records, batch_seq, await self._decoding.batch(self._signal, records, batch_seq))]
             except Retryable as error:  # nothing is wrong with the records
                 self.failed = True
-                _log.error("decoding_failed", error=str(error))
+                _log.error("decoding_failed", signal=self._signal.value, error=str(error))
                 if not self._log.redelivers:
                     self._log.acknowledge(records, [error for _ in records])
                     return []
@@ -128,8 +136,10 @@ class Ingest:
                 if len(records) > 1:
                     pieces = [await self._decode([record], batch_seq + 1 + i) for i, record in enumerate(records)]
                     return [decoded for piece in pieces for decoded in piece]
-                _log.exception("record_not_understood", bytes=len(records[0].value))
-                self._log.acknowledge(records, [Permanent("the request can't be processed; see the server's log")])
+                _log.exception("record_not_understood", signal=self._signal.value, bytes=len(records[0].value))
+                self._log.acknowledge(
+                    records, [Permanent(f"the {self._signal.value} request can't be processed; see the server's log")]
+                )
                 return []
             await within(self._give_up, _RETRY_S)
             if self._give_up.is_set():
@@ -149,7 +159,7 @@ class Ingest:
 
     async def _store_and_answer(self, records: Sequence[Record], batch_seq: int, batch: WrittenBatch) -> None:
         for reason, count in batch.rejected.items():
-            self._metrics.rejected_spans.labels(reason).inc(count)
+            self._counted.rejected.labels(reason).inc(count)
         whole = all(record.has_whole_traces for record in records)
         stored = await self._is_stored(batch_seq, batch, whole)
         while not stored and self._log.redelivers and not self._give_up.is_set():
@@ -163,7 +173,9 @@ class Ingest:
         elif self._log.redelivers:
             self._left_behind = True
         else:
-            self._log.acknowledge(records, [Retryable("the store did not take the spans; retry") for _ in records])
+            self._log.acknowledge(
+                records, [Retryable(f"the store did not take the {self._signal.item}s; retry") for _ in records]
+            )
 
     async def _is_stored(self, batch_seq: int, batch: WrittenBatch, whole: bool) -> bool:
         """Write one batch. False says that the store did not take it, or not all of it."""
@@ -172,21 +184,27 @@ class Ingest:
             await self._insert(batch_seq, batch, narrow, whole)
         except Exception as error:
             self.failed = True
-            self._metrics.send_failed_spans.labels(_EXPORTER).inc(batch.spans)
+            self._counted.send_failed.labels(_EXPORTER).inc(batch.items)
             unexpected = not isinstance(error, OtelSessionsError)
-            _log.error("store_refused_batch", spans=batch.spans, error=str(error), exc_info=unexpected)
+            _log.error(
+                "store_refused_batch",
+                signal=self._signal.value,
+                items=batch.items,
+                error=str(error),
+                exc_info=unexpected,
+            )
             return False
         self.failed = False
-        self._metrics.sent_spans.labels(_EXPORTER).inc(batch.spans)
-        self._metrics.stored_rows.labels("otel_traces").inc(batch.spans)
+        self._counted.sent.labels(_EXPORTER).inc(batch.items)
+        self._metrics.stored_rows.labels(self._table).inc(batch.wide_rows)
         self._metrics.stored_rows.labels("session_spans").inc(batch.session_spans)
         return True
 
     async def _insert(self, batch_seq: int, batch: WrittenBatch, narrow: pl.DataFrame, whole: bool) -> None:
         """Both tables at once, then the rollups' turn. Errors: those of the store, after both have ended."""
         inserts = []
-        if batch.spans:
-            inserts.append(self._threads.run("insert wide", self._store.insert_otel_traces, batch.wide))
+        if batch.wide_rows:
+            inserts.append(self._threads.run("insert wide", self._store.insert_wide, self._table, batch.wide))
         if batch.session_spans:
             inserts.append(self._threads.run("insert narrow", self._store.insert_session_spans, batch.narrow))
         with self._metrics.batch_seconds.labels("insert").time():
@@ -195,4 +213,5 @@ class Ingest:
             if error is not None:
                 self._rollups.doubt(narrow, batch_seq, monotonic_s())
                 raise error
-        self._rollups.add(narrow, batch_seq, monotonic_s(), whole)
+        # Rows that are none can't be read back for nothing, and go with any others.
+        self._rollups.add(narrow, batch_seq, monotonic_s(), whole or narrow.is_empty())

@@ -1,90 +1,108 @@
-"""The worker: takes records from a log, stores their spans, and keeps the session rows current.
+"""The worker: takes records from the logs, stores what they say, and keeps the session rows current.
 
-Two loops, `Ingest` and `Ticks`, on one event loop. Decoding has a process, each insert and rolling up a thread, so the
-event loop, which may answer exporters too, waits for none of them.
+An `Ingest` for each signal, and `Ticks` that serve all of them, are loops on one event loop. Decoding has a process,
+each insert and rolling up a thread, so the event loop, which may answer exporters too, waits for none of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from processor.clock import monotonic_s
 from processor.errors import OtelSessionsError
 from processor.log.base import LogReader
+from processor.pricing.prices import Prices
+from processor.signals import Signal
 from processor.store.base import Store
 from processor.telemetry.metrics import Metrics
 from processor.worker.config import WorkerConfig
 from processor.worker.decoding import Decoding
 from processor.worker.ingest import Ingest
+from processor.worker.numbers import BatchNumbers
 from processor.worker.rollups import Rollups
 from processor.worker.threads import Threads
 from processor.worker.ticks import Ticks
+
+THREAD_IDLE_AFTER_S: Final = "thread_idle_after_s"
+"""Name of the setting that the view `threads` reads."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """From `log` to `store`. Rows on their way lie in `scratch`, a directory of its own."""
+    """From `logs`, one a signal and all of one kind, to `store`. Rows on their way lie in `scratch`, a directory of its
+    own.
+    """
 
-    def __init__(self, config: WorkerConfig, log: LogReader, store: Store, metrics: Metrics, scratch: Path) -> None:
+    def __init__(
+        self, config: WorkerConfig, logs: Mapping[Signal, LogReader], store: Store, metrics: Metrics, scratch: Path
+    ) -> None:
         self._config = config
-        self._log = log
+        self._store = store
+        self._logs = logs
         self._metrics = metrics
         self._threads = Threads()
-        self._decoding = Decoding(config.decode_processes, config.admission, scratch)
-        self._rollups = Rollups(store, config.rollups, metrics)
-        self._ingest = Ingest(config, log, store, self._rollups, self._decoding, self._threads, metrics)
+        self._decoding = Decoding(config, scratch)
+        self._numbers = BatchNumbers()
+        self._rollups = Rollups(store, config.rollups, metrics, Prices(config.pricing.prices), self._numbers)
+        parts = (store, self._rollups, self._numbers, self._decoding, self._threads, metrics)
+        self._ingests = {signal: Ingest(config, signal, log, *parts) for signal, log in logs.items()}
         self._ticks = Ticks(config.rollups, self._rollups, self._commit, self._threads, metrics)
-        self._ingesting: asyncio.Task[None] | None = None
+        self._ingesting: list[asyncio.Task[None]] = []
         self._ticking: asyncio.Task[None] | None = None
 
     @property
     def healthy(self) -> bool:
-        """Whether the last writes to the store worked and both loops run."""
-        running = all(task is not None and not task.done() for task in (self._ingesting, self._ticking))
-        return running and not self._ingest.failed and not self._ticks.failed
+        """Whether the last writes to the store worked and all loops run."""
+        running = self._ticking is not None and not any(task.done() for task in (*self._ingesting, self._ticking))
+        return running and not self._ticks.failed and not any(ingest.failed for ingest in self._ingests.values())
 
     async def start(self) -> None:
         """Resume from the store, then begin to poll and to tick. Safe to call twice.
 
         Errors: those of the store and of `LogReader.start`; then nothing is left running after `stop`.
         """
-        if self._ingesting is not None:
+        if self._ingesting:
             return
         decoding = asyncio.create_task(self._decoding.start())
-        last_batch_seq = 0
         try:
-            if not self._log.redelivers:
-                last_batch_seq = await self._threads.run("rollup", self._rollups.resume, monotonic_s())
-            await self._log.start(self._learn)
+            idle_after_s = str(self._config.threads.idle_after_s)
+            await self._threads.run("rollup", self._store.write_setting, THREAD_IDLE_AFTER_S, idle_after_s)
+            if not any(log.redelivers for log in self._logs.values()):
+                self._numbers.start(await self._threads.run("rollup", self._rollups.resume, monotonic_s()))
+            for signal, log in self._logs.items():
+                await log.start(self._learn if signal is Signal.TRACES else _nothing_to_learn)
         finally:
             await decoding
         self._metrics.rollup_lag_s.set_function(lambda: self._rollups.lag_s(monotonic_s()))
-        self._ingesting = asyncio.create_task(self._ingest.run(last_batch_seq, self._ticks.room))
+        self._ingesting = [asyncio.create_task(ingest.run(self._ticks.room)) for ingest in self._ingests.values()]
         self._ticking = asyncio.create_task(self._ticks.run())
 
     async def crashed(self) -> BaseException:
         """Wait until a loop has ended by an error; the process must be restarted."""
-        assert self._ingesting is not None
         assert self._ticking is not None
-        tasks = (self._ingesting, self._ticking)
+        tasks = (*self._ingesting, self._ticking)
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         errors = [error for task in done if (error := task.exception())]
         return errors[0] if errors else OtelSessionsError("the worker stopped without being asked to")
 
     async def stop(self) -> None:
-        """Take what the log still holds, roll up, commit, leave. Safe without start, and twice.
+        """Take what the logs still hold, roll up, commit, leave. Safe without start, and twice.
 
         Errors: none; what a loop died of is `crashed`'s to tell, and what could not be done now the next start does.
         """
-        await self._log.close()
-        self._ingest.give_up()
+        for log in self._logs.values():
+            await log.close()
+        for ingest in self._ingests.values():
+            ingest.give_up()
         self._ticks.release()
-        if self._ingesting is not None:
-            await asyncio.wait([self._ingesting])
+        if self._ingesting:
+            await asyncio.wait(self._ingesting)
         self._ticks.end()
         if self._ticking is not None:
             await asyncio.wait([self._ticking])
@@ -92,8 +110,8 @@ class Worker:
                 await self._ticks.settle(self._config.stop_timeout_s)
             except OtelSessionsError as error:
                 _log.warning("rollups_left_for_next_start", error=str(error))
-        self._ingesting = self._ticking = None
-        await self._log.leave()
+        self._ingesting, self._ticking = [], None
+        await asyncio.gather(*(log.leave() for log in self._logs.values()))
         self._decoding.stop()
         self._threads.stop()
 
@@ -108,6 +126,10 @@ class Worker:
         await self._threads.run("rollup", self._rollups.learn)
 
     async def _commit(self, rolled_up_to: int) -> None:
-        """Tell the log what is rolled up."""
-        if done := self._ingest.take_committable(rolled_up_to):
-            await self._log.commit(done)
+        """Tell the logs what is rolled up."""
+        done = {signal: ingest.take_committable(rolled_up_to) for signal, ingest in self._ingests.items()}
+        await asyncio.gather(*(self._logs[signal].commit(records) for signal, records in done.items() if records))
+
+
+async def _nothing_to_learn() -> None:
+    """Beside other workers memory is trusted with placed spans only, and those are another signal's."""

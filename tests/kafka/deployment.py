@@ -40,6 +40,8 @@ exporters:
   kafka:
     brokers: ["${{env:TEST_KAFKA}}"]
     topic: ${{env:TEST_TOPIC}}
+    logs_topic: ${{env:TEST_LOGS_TOPIC:-}}
+    metrics_topic: ''
     create_topic: {{create: false}}
     metadata_refresh_s: 1
     producer: {{timeout_s: 3}}
@@ -53,6 +55,8 @@ receivers:
   kafka:
     brokers: ["${{env:TEST_KAFKA}}"]
     topic: ${{env:TEST_TOPIC}}
+    logs_topic: ${{env:TEST_LOGS_TOPIC:-}}
+    metrics_topic: ''
     group_id: of-${{env:TEST_TOPIC}}
     create_topic: {{create: false}}
     session_timeout_s: 2
@@ -119,15 +123,20 @@ class Deployment:
         self._count = 0
         self.workers: list[Running] = []
 
-    def receiver(self) -> Running:
+    def receiver(self, **environment: str) -> Running:
         """Another one, started."""
-        return self._start("receiver", RECEIVER)
+        return self._start("receiver", RECEIVER, **environment)
 
     def worker(self, *, tick_s: float = 0.1, wait: bool = True, **environment: str) -> Running:
         """Another one; not waited for without `wait`."""
         started = self._start("worker", WORKER, wait=wait, TEST_TICK_S=str(tick_s), **environment)
         self.workers.append(started)
         return started
+
+    def has_learned(self, worker: Running) -> bool:
+        """Whether it has been assigned partitions of spans, and knows what others stored."""
+        lines = [line for line in worker.logged() if line["event"] == "kafka_assignment_learned"]
+        return any(line["topic"] == self.topic for line in lines)
 
     def kill(self, worker: Running) -> None:
         """SIGKILL, and its decoder ends with it."""

@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from processor.log.kafka.config import KafkaExporterConfig, KafkaProducerConfig, KafkaTopicConfig
 from processor.log.kafka.producer import KafkaProducerLog
 from processor.receiver.otlp_grpc import OtlpGrpcConfig, OtlpGrpcReceiver
+from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -189,7 +190,7 @@ def _retry_delays_s(error: grpc.aio.AioRpcError) -> Iterator[float]:
 @contextlib.asynccontextmanager
 async def exporting(log: KafkaProducerLog, clients: int = 8, spans_per_request: int = 20) -> AsyncIterator[Exporters]:
     """A receiver in front of the log, and clients that keep it busy."""
-    receiver = OtlpGrpcReceiver(OtlpGrpcConfig(endpoint="127.0.0.1:0"), log, Metrics())
+    receiver = OtlpGrpcReceiver(OtlpGrpcConfig(endpoint="127.0.0.1:0"), {Signal.TRACES: log}, Metrics())
     await receiver.start()
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{receiver.port}")
     exporters = Exporters(log, channel.unary_unary(EXPORT), spans_per_request)

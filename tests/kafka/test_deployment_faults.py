@@ -38,6 +38,7 @@ def test_killed_between_the_trace_rows_and_the_session_rows(deployment: Deployme
     """Traces are bound and rolled up, their sessions show nothing of it: the last step of every binding."""
     load = make_load(300, random.Random(12))
     receiver, worker = deployment.receiver(), deployment.worker()
+    deployment.wait(lambda: deployment.has_learned(worker))  # which reads that table
     deployment.command("RENAME TABLE {database}.session_rollups TO {database}.away")
     send(load, receiver)
     deployment.wait(lambda: deployment.number("SELECT uniqExact(trace_id) FROM {database}.session_traces") > 200)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 from processor.errors import ConfigError
+from processor.signals import Signal
 
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 InitialOffset = Literal["earliest", "latest"]
@@ -54,12 +55,20 @@ class KafkaAuthConfig:
 
 @dataclass(frozen=True, slots=True)
 class KafkaClientConfig:
-    """How to reach the brokers, and the topic."""
+    """How to reach the brokers, and the topics."""
 
     brokers: tuple[str, ...] = field(
         default=("localhost:9092",), metadata={"help": "host:port of some brokers; they name the others."}
     )
     topic: str = field(default="otlp_spans", metadata={"help": "Topic of the spans, encoding otlp_proto."})
+    logs_topic: str = field(
+        default="otlp_logs",
+        metadata={"help": "Topic of log records, encoding otlp_proto; '' carries none: they are accepted and dropped."},
+    )
+    metrics_topic: str = field(
+        default="otlp_metrics",
+        metadata={"help": "Topic of metrics, encoding otlp_proto; '' carries none: they are accepted and dropped."},
+    )
     client_id: str = field(default="otel-sessions", metadata={"help": "Name in the brokers' logs and quotas."})
     tls: KafkaTlsConfig | None = field(default=None, metadata={"help": "TLS; without it plain TCP."})
     auth: KafkaAuthConfig = field(default_factory=KafkaAuthConfig)
@@ -78,6 +87,17 @@ class KafkaClientConfig:
             raise ConfigError("brokers: name at least one, as host:port")
         if not self.topic:
             raise ConfigError("topic: must not be empty")
+        topics = [topic for topic in (self.topic, self.logs_topic, self.metrics_topic) if topic]
+        if len(set(topics)) != len(topics):
+            raise ConfigError("topic, logs_topic, metrics_topic: must differ; each signal has its own")
+
+    def topic_of(self, signal: Signal) -> str:
+        """The signal's topic; '' for none."""
+        return {Signal.TRACES: self.topic, Signal.LOGS: self.logs_topic, Signal.METRICS: self.metrics_topic}[signal]
+
+    def of(self, signal: Signal) -> Self:
+        """The configuration of one signal, which has a topic: `topic` is that one."""
+        return replace(self, topic=self.topic_of(signal), logs_topic="", metrics_topic="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +138,9 @@ class KafkaProducerConfig:
     in_flight_bytes_max: int = field(
         default=64 * 1024 * 1024,
         metadata={
-            "help": "Bytes of requests that may wait for the brokers; more is answered with a retryable status. A "
-            "single request is always taken when none waits. Stay below the brokers' socket.request.max.bytes.",
+            "help": "Bytes of requests of each signal that may wait for the brokers; more is answered with a retryable "
+            "status. A single request is always taken when none waits. Stay below the brokers' "
+            "socket.request.max.bytes.",
             "min": 1024 * 1024,
         },
     )
@@ -136,7 +157,7 @@ class KafkaProducerConfig:
 
 @dataclass(frozen=True, slots=True)
 class KafkaExporterConfig(KafkaClientConfig):
-    """Spans to Kafka, from where workers take them."""
+    """Spans, log records and metrics to Kafka, from where workers take them."""
 
     partition_traces_by_id: bool = field(
         default=True,
@@ -153,16 +174,25 @@ class KafkaExporterConfig(KafkaClientConfig):
 class KafkaDeadLetterConfig:
     """Where records go that can't be processed."""
 
-    topic: str = field(default="", metadata={"help": "Topic of dead letters; empty is the topic's name and `.dlq`."})
+    topic: str = field(
+        default="",
+        metadata={"help": "Topic of dead letters of all signals; empty is the name of the spans' topic and `.dlq`."},
+    )
     create_topic: KafkaTopicConfig = field(default_factory=lambda: KafkaTopicConfig(partitions=1))
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaReceiverConfig(KafkaClientConfig):
-    """Spans from Kafka, for any number of workers: those with one `group_id` share the partitions."""
+    """Spans, log records and metrics from Kafka, for any number of workers: those with one `group_id` share the
+    partitions.
+    """
 
     group_id: str = field(
-        default="otel-sessions", metadata={"help": "Consumer group: its members share the partitions and the offsets."}
+        default="otel-sessions",
+        metadata={
+            "help": "Consumer group: its members share the partitions and the offsets. Those of the other signals are "
+            "called so with .logs and .metrics behind it."
+        },
     )
     initial_offset: InitialOffset = field(
         default="earliest", metadata={"help": "Where a group begins that has committed nothing yet."}
@@ -220,8 +250,16 @@ class KafkaReceiverConfig(KafkaClientConfig):
             raise ConfigError("group_id: must not be empty")
         if 3 * self.heartbeat_interval_s > self.session_timeout_s:
             raise ConfigError("heartbeat_interval_s: must be at most a third of session_timeout_s")
-        if self.dead_letter_topic == self.topic:
-            raise ConfigError("dead_letter.topic: must not be the topic itself")
+        if self.dead_letter_topic in (self.topic, self.logs_topic, self.metrics_topic):
+            raise ConfigError("dead_letter.topic: must not be the topic itself, nor another that is read")
+
+    def of(self, signal: Signal) -> Self:
+        """The configuration of one signal: its topic, in a group of its own, beside the others' dead letters."""
+        return replace(
+            KafkaClientConfig.of(self, signal),
+            group_id=signal.suffixed(self.group_id, "."),
+            dead_letter=replace(self.dead_letter, topic=self.dead_letter_topic),
+        )
 
     @property
     def dead_letter_topic(self) -> str:

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from processor.signals import Signal
+
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 
 TENANT: Final = "otel-sessions.tenant"
 SIGNAL: Final = "otelcol.signal"
 PLACEMENT: Final = "otel-sessions.placement"
-
-TRACES: Final = b"traces"
 
 # What a dead letter has beside the headers of the record that it was.
 ORIGIN_TOPIC: Final = "otel-sessions.dlq.topic"
@@ -35,9 +35,9 @@ _HEADER_FRAME_BYTES_MAX: Final = 10  # two lengths
 
 
 @lru_cache(maxsize=1 << 14)  # tenants times partitions, reckoned generously
-def record_headers(tenant: str, partition: int | None, partitions: int) -> Headers:
+def record_headers(tenant: str, partition: int | None, partitions: int, signal: Signal = Signal.TRACES) -> Headers:
     """Headers of a record; `partition` is None where the spans were not placed by trace id."""
-    headers = [(TENANT, tenant.encode()), (SIGNAL, TRACES)]
+    headers = [(TENANT, tenant.encode()), (SIGNAL, signal.value.encode())]
     if partition is not None:
         headers.append((PLACEMENT, placement(partition, partitions)))
     return headers
@@ -63,9 +63,10 @@ def tenant_of(headers: Iterable[tuple[str, bytes]], default: str) -> str:
     return found[-1].decode(errors="replace") if found else default
 
 
-def is_traces(headers: Iterable[tuple[str, bytes]]) -> bool:
-    """Whether the record may hold spans: no header says that it is another signal."""
-    return all(value == TRACES for name, value in headers if name == SIGNAL)
+def may_carry(headers: Iterable[tuple[str, bytes]], signal: Signal) -> bool:
+    """Whether the record may be of that signal: no header says that it is another."""
+    wanted = signal.value.encode()
+    return all(value == wanted for name, value in headers if name == SIGNAL)
 
 
 def framing_bytes(headers: Headers) -> int:

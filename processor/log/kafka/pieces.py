@@ -1,10 +1,11 @@
-"""A request taken apart into headers and spans, and put together again as several requests under a size limit.
+"""A request taken apart into headers and items, and put together again as several requests under a size limit.
 
-A header is a message without its repeated part: all of a `ScopeSpans` but its spans, all of a `ResourceSpans` but its
-scopes. Protobuf merges repeated fields in the order in which they lie, so header and spans are joined as bytes.
+Items are spans, log records or metrics (`decode.outline`). A header is a message without its repeated part: all of a
+scope but its items, all of a resource but its scopes. Protobuf merges repeated fields in the order in which they lie,
+so header and items are joined as bytes.
 Sizes are reckoned with the longest length prefix a record can need: at most a few bytes more than they come out.
 
-Pure. Source: protobuf encoding guide; opentelemetry-proto `trace.proto` for field numbers.
+Pure. Source: protobuf encoding guide; `decode.outline` for field numbers.
 """
 
 from __future__ import annotations
@@ -33,51 +34,51 @@ _PREFIX_BYTES_MAX: Final = 6  # a tag, and the length of anything below 2 GiB, w
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """One request: its own header, headers by resource and by scope, and its spans.
+    """One request: its own header, headers by resource and by scope, and its items.
 
-    Shape: `resource_of` has one entry a scope, `scope_of` one a span; `prefixes` are the tag and length that stand
-    before each span inside of its scope, `sizes` the bytes of both. Scopes without a span are left out.
+    Shape: `resource_of` has one entry a scope, `scope_of` one an item; `prefixes` are the tag and length that stand
+    before each item inside of its scope, `sizes` the bytes of both. Scopes without an item are left out.
     """
 
     header: bytes
     resources: Sequence[bytes]
     scopes: Sequence[bytes]
     resource_of: Sequence[int]
-    spans: Sequence[bytes]
+    items: Sequence[bytes]
     prefixes: Sequence[bytes]
     sizes: Numbers
     scope_of: Numbers
 
     def __len__(self) -> int:
-        return len(self.spans)
+        return len(self.items)
 
     @classmethod
     def of(cls, value: bytes) -> Pieces:
-        """Take a request apart. It must be valid: what is wrong inside of a span is not noticed here."""
+        """Take a request apart. It must be valid: what is wrong inside of an item is not noticed here."""
         request = outline_of(value)
         resources: list[bytes] = []
         scopes: list[bytes] = []
         resource_of: list[int] = []
         counts: list[int] = []
-        spans: list[bytes] = []
-        for number, resource in enumerate(request.resource_spans):
-            for scope in resource.scope_spans:
-                if count := len(scope.spans):
-                    spans += scope.spans
+        items: list[bytes] = []
+        for number, resource in enumerate(request.resources):
+            for scope in resource.scopes:
+                if count := len(scope.items):
+                    items += scope.items
                     counts.append(count)
                     resource_of.append(number)
-                    scopes.append(header_of(scope, "spans"))
-            resources.append(header_of(resource, "scope_spans"))
-        lengths = list(map(len, spans))
-        prefixes = list(map(_PREFIXES["spans"].__getitem__, lengths))
+                    scopes.append(header_of(scope, "items"))
+            resources.append(header_of(resource, "scopes"))
+        lengths = list(map(len, items))
+        prefixes = list(map(_PREFIXES["items"].__getitem__, lengths))
         sizes = np.array(lengths, np.intp)
         sizes += np.searchsorted(_LONGER_FROM, sizes, side="right") + 2  # the prefix: a tag and a varint
         scope_of = np.repeat(np.arange(len(counts)), counts)
-        header = header_of(request, "resource_spans")
-        return cls(header, resources, scopes, resource_of, spans, prefixes, sizes, scope_of)
+        header = header_of(request, "resources")
+        return cls(header, resources, scopes, resource_of, items, prefixes, sizes, scope_of)
 
     def bytes_alone(self) -> Numbers:
-        """Bytes of a request with this span and nothing else, for each span."""
+        """Bytes of a request with this item and nothing else, for each item."""
         around = [self.around_resource(self.resource_of[scope]) + self.around_scope(scope) for scope in self._scopes()]
         return len(self.header) + np.array(around, np.intp)[self.scope_of] + self.sizes
 
@@ -86,7 +87,7 @@ class Pieces:
         return _PREFIX_BYTES_MAX + len(self.resources[resource])
 
     def around_scope(self, scope: int) -> int:
-        """Bytes that a scope takes beside its spans."""
+        """Bytes that a scope takes beside its items."""
         return _PREFIX_BYTES_MAX + len(self.scopes[scope])
 
     def _scopes(self) -> range:
@@ -103,12 +104,12 @@ class _Run(NamedTuple):
 
 
 def lay_out(pieces: Pieces, order: Numbers, group: Numbers, bytes_max: int | None) -> Iterator[tuple[int, bytes]]:
-    """Requests with the spans `order` (indices), one or more a group, none over `bytes_max`.
+    """Requests with the items `order` (indices), one or more a group, none over `bytes_max`.
 
-    Shape: `group` has one entry for each of `order` and does not decrease; within a group, spans of a scope are
+    Shape: `group` has one entry for each of `order` and does not decrease; within a group, items of a scope are
     neighbours. Nothing is cut, and nothing reckoned, when `bytes_max` is None. A group that is too large is cut
     between resources; a resource that is too large alone, between its
-    scopes; such a scope, between its spans. Each span must fit alone (`bytes_alone`).
+    scopes; such a scope, between its items. Each item must fit alone (`bytes_alone`).
     """
     layout = _Layout(pieces, order, bytes_max)
     scope = pieces.scope_of[order]
@@ -134,7 +135,7 @@ class _Layout:
         chosen = order.tolist()
         self._interleaved: list[bytes] = [b""] * (2 * len(chosen))
         self._interleaved[::2] = map(pieces.prefixes.__getitem__, chosen)
-        self._interleaved[1::2] = map(pieces.spans.__getitem__, chosen)
+        self._interleaved[1::2] = map(pieces.items.__getitem__, chosen)
         self._before: list[int] = [0, *np.cumsum(pieces.sizes[order]).tolist()]
 
     def records(self, runs: Sequence[_Run]) -> Iterator[Sequence[_Run]]:
@@ -163,11 +164,11 @@ class _Layout:
             for _, scope, start, stop in members:
                 header = pieces.scopes[scope]
                 scope_size = len(header) + before[stop] - before[start]
-                prefix = _PREFIXES["scope_spans"][scope_size]
+                prefix = _PREFIXES["scopes"][scope_size]
                 inner += (prefix, header)
                 inner += self._interleaved[2 * start : 2 * stop]
                 size += len(prefix) + scope_size
-            joined.append(_PREFIXES["resource_spans"][size])
+            joined.append(_PREFIXES["resources"][size])
             joined += inner
         return b"".join(joined)
 
@@ -194,7 +195,7 @@ class _Layout:
         start = run.start
         while start < run.stop:
             stop = min(bisect_right(self._before, self._before[start] + room) - 1, run.stop)
-            assert stop > start, "each span fits alone"
+            assert stop > start, "each item fits alone"
             yield _Run(run.resource, run.scope, start, stop)
             start = stop
 

@@ -31,6 +31,7 @@ from processor.log.kafka.headers import framing_bytes, record_headers
 from processor.log.kafka.outbox import Outbox
 from processor.log.kafka.placement import Parts, pass_through, place
 from processor.model import Receipt
+from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
 
 RETRY_AFTER_S: Final = 1.0
@@ -57,17 +58,21 @@ _log = structlog.get_logger(__name__)
 
 
 @lru_cache(maxsize=1024)
-def _framing_bytes_max(tenant: str, partitions: int) -> int:
+def _framing_bytes_max(tenant: str, partitions: int, signal: Signal) -> int:
     """The most bytes that any record of a tenant takes beside its value."""
-    return framing_bytes(record_headers(tenant, partitions - 1, partitions))
+    return framing_bytes(record_headers(tenant, partitions - 1, partitions, signal))
 
 
 class KafkaProducerLog:
     """The append side of `Log`, between `start` and `close`."""
 
-    def __init__(self, config: KafkaExporterConfig, metrics: Metrics) -> None:
-        """Errors: `ConfigError` for certificate files that can't be read."""
+    def __init__(self, config: KafkaExporterConfig, metrics: Metrics, signal: Signal = Signal.TRACES) -> None:
+        """`config` is that of the signal (`KafkaExporterConfig.of`).
+
+        Errors: `ConfigError` for certificate files that can't be read.
+        """
         self._config = config
+        self._signal = signal
         self._bytes_max = config.producer.in_flight_bytes_max
         self._options = client_options(config, config.producer.timeout_s)
         self._bytes = 0
@@ -82,9 +87,10 @@ class KafkaProducerLog:
         self._last_success = 0.0
         self._supervisor: asyncio.Task[None] | None = None
         self._discards: set[asyncio.Task[None]] = set()
-        self._rejected = metrics.rejected_spans.labels(OVERSIZE)
-        self._sent = metrics.sent_spans.labels(_EXPORTER)
-        self._failed = metrics.send_failed_spans.labels(_EXPORTER)
+        counted = metrics.of(signal)
+        self._rejected = counted.rejected.labels(OVERSIZE)
+        self._sent = counted.sent.labels(_EXPORTER)
+        self._failed = counted.send_failed.labels(_EXPORTER)
         self._replaced = metrics.kafka_producers_replaced
         self._records = metrics.kafka_sent_records
 
@@ -138,17 +144,17 @@ class KafkaProducerLog:
                 delivery.record_ended(None)  # no other follows
             await delivery.outcome
         except TimeoutError:
-            self._failed.inc(parts.spans)
+            self._failed.inc(parts.items)
             if self._last_success <= started:
                 self._give_up(broken, "Kafka acknowledges nothing")
             raise Retryable(
                 f"Kafka did not acknowledge within {self._config.producer.timeout_s} s (producer.timeout_s)"
             ) from None
         except kafka.KafkaError as error:
-            self._failed.inc(parts.spans)
+            self._failed.inc(parts.items)
             raise self._translated(error, broken) from error
         self._last_success = asyncio.get_running_loop().time()
-        self._sent.inc(parts.spans)
+        self._sent.inc(parts.items)
         self._records.inc(len(parts.parts))
         return self._receipt(parts)
 
@@ -190,25 +196,29 @@ class KafkaProducerLog:
             self._idle.set()
 
     async def _divided(self, tenant: str, value: bytes, partitions: int) -> Parts:
-        bytes_max = self._config.producer.max_message_bytes - _framing_bytes_max(tenant, partitions)
-        if self._config.partition_traces_by_id:
+        bytes_max = self._config.producer.max_message_bytes - _framing_bytes_max(tenant, partitions, self._signal)
+        if self._config.partition_traces_by_id and self._signal is Signal.TRACES:
             divide = partial(place, value, partitions, bytes_max)
         else:
-            divide = partial(pass_through, value, bytes_max)
+            divide = partial(pass_through, value, bytes_max, self._signal)
         return await asyncio.to_thread(divide) if len(value) > _INLINE_BYTES_MAX else divide()
 
     def _send(self, outbox: Outbox, delivery: Delivery, tenant: str, parts: Parts, partitions: int) -> None:
         for part in parts.parts:
             partition = outbox.next_partition(partitions) if part.partition is None else part.partition
-            outbox.add(partition, part.value, record_headers(tenant, part.partition, partitions), delivery)
+            headers = record_headers(tenant, part.partition, partitions, self._signal)
+            outbox.add(partition, part.value, headers, delivery)
 
     def _receipt(self, parts: Parts) -> Receipt:
-        if not parts.oversize_spans:
-            return Receipt(accepted_spans=parts.spans)
-        self._rejected.inc(parts.oversize_spans)
+        if not parts.oversize_items:
+            return Receipt(accepted_spans=parts.items)
+        self._rejected.inc(parts.oversize_items)
         limit = self._config.producer.max_message_bytes
-        message = f"spans that fit in no record of {limit} bytes (producer.max_message_bytes): {parts.oversize_spans}"
-        return Receipt(accepted_spans=parts.spans, rejected_spans=parts.oversize_spans, message=message)
+        message = (
+            f"{self._signal.item}s that fit in no record of {limit} bytes (producer.max_message_bytes): "
+            f"{parts.oversize_items}"
+        )
+        return Receipt(accepted_spans=parts.items, rejected_spans=parts.oversize_items, message=message)
 
     def _translated(self, error: kafka.KafkaError, broken: asyncio.Future[str]) -> Retryable:
         """Nothing that Kafka says is the client's fault: retrying is right as soon as an operator mended it."""

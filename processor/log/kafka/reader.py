@@ -33,12 +33,13 @@ from processor.log.kafka.config import KafkaReceiverConfig
 from processor.log.kafka.dead_letter import DeadLetters
 from processor.log.kafka.discard import discard_consumer
 from processor.log.kafka.fetching import Fetching
-from processor.log.kafka.headers import is_placed, is_traces, tenant_of
+from processor.log.kafka.headers import is_placed, may_carry, tenant_of
 from processor.log.kafka.membership import Membership
 from processor.log.kafka.offsets import Offsets
 from processor.log.kafka.record import KafkaRecord
 from processor.log.kafka.watching import Watch
 from processor.model import DEFAULT_TENANT, Receipt
+from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
 
 _RETRY_S: Final = 1.0
@@ -51,12 +52,19 @@ class KafkaLogReader:
 
     redelivers = True
 
-    def __init__(self, config: KafkaReceiverConfig, metrics: Metrics, default_tenant: str = DEFAULT_TENANT) -> None:
-        """`default_tenant` has the records that name none.
+    def __init__(
+        self,
+        config: KafkaReceiverConfig,
+        metrics: Metrics,
+        default_tenant: str = DEFAULT_TENANT,
+        signal: Signal = Signal.TRACES,
+    ) -> None:
+        """`config` is that of the signal (`KafkaReceiverConfig.of`); `default_tenant` has the records that name none.
 
         Errors: `ConfigError` for certificate files that can't be read.
         """
         self._config = config
+        self._signal = signal
         self._options = client_options(config, config.request_timeout_s)
         self._metrics = metrics
         self._default_tenant = default_tenant
@@ -231,6 +239,7 @@ class KafkaLogReader:
         assert self._assigned is not None
         await self._assigned()
         self._membership.learned(epoch)
+        _log.info("kafka_assignment_learned", topic=self._config.topic)
 
     # Handing out.
 
@@ -240,7 +249,7 @@ class KafkaLogReader:
         records: list[Record] = []
         size = 0
         while found := fetching.take(bytes_max - size if records else None):
-            if not found.value or not is_traces(found.headers):
+            if not found.value or not may_carry(found.headers, self._signal):
                 self._offsets.skip(found.partition, found.offset)
                 self._metrics.kafka_skipped_records.inc()
                 continue

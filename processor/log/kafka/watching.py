@@ -31,6 +31,7 @@ class Watch:
         self._lag = metrics.kafka_offset_lag
         self._membership = membership
         self._watchdog = Watchdog(config.stuck_timeout_s)
+        self._shown: set[str] = set()
 
     @property
     def look_interval_s(self) -> float:
@@ -73,10 +74,13 @@ class Watch:
 
     def forget_lag(self) -> None:
         """Others show that of partitions that are no longer ours."""
-        self._lag.clear()
+        for partition in self._shown:
+            self._lag.remove(self._topic, partition)
+        self._shown.clear()
 
     def _show(self, partition: int, lag: int) -> None:
         self._lag.labels(self._topic, str(partition)).set(max(lag, 0))
+        self._shown.add(str(partition))
 
 
 async def _progress(consumer: Any, topic: str, ours: Iterable[int] | None) -> list[Progress]:
