@@ -1,4 +1,4 @@
-"""The JSON of the sessions API, and how rows become it.
+"""The JSON of sessions, threads and models, and how rows become it.
 
 A client written for AgentMark's sessions API works unchanged: its fields stand first, ours follow. Times are ISO 8601
 in UTC with microseconds and a `Z` (AgentMark's schema takes no offset), costs are numbers in US dollars.
@@ -7,19 +7,17 @@ Source: SESSIONS_API; names and shapes of AgentMark `api-schemas`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from processor.model import MODEL_CALLS, NANOS_PER_MILLI, StatusCode
-from processor.store.queries import Row
+from processor.api.units import iso_utc
+from processor.store.queries import Row, ThreadStatus
 
 StatusName = Literal["UNSET", "OK", "ERROR"]
+EndState = Literal["success", "error", "unknown"]
 
-_NANOS_PER_DOLLAR = 1_000_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_STATUS: dict[int, StatusName] = {StatusCode.UNSET: "UNSET", StatusCode.OK: "OK", StatusCode.ERROR: "ERROR"}
+_STATUS_OF_END: Final[dict[str, StatusName]] = {"success": "OK", "error": "ERROR"}
 
 
 class Session(BaseModel):
@@ -33,62 +31,102 @@ class Session(BaseModel):
     total_cost: float
     total_tokens: int
     latency_ms: float
-    tags: list[str]
+    tags: list[str] = Field(description="All tags of its spans, sorted.")
     user_id: str
     thread_id: str
+    status: StatusName = Field(
+        description="How it ended, as `end_state` in the words of traces; errors on the way are `error_count`."
+    )
+    end_state: EndState = Field(description="As a span states it, else how its last trace ended.")
+    end_reason: str = Field(description="As stated, else the message of a failed last trace; empty for none.")
     span_count: int
     error_count: int
     llm_call_count: int
     tool_call_count: int
-    input_tokens: int
-    output_tokens: int
-    unpriced_span_count: int
-    active_ms: float
-    llm_ms: float
+    input_tokens: int = Field(description="Cached ones included.")
+    output_tokens: int = Field(description="Reasoning included.")
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    input_cost: float
+    output_cost: float
+    unpriced_span_count: int = Field(description="Spans whose tokens have no known price; not free.")
+    active_ms: float = Field(description="Union of the traces' intervals.")
+    llm_ms: float = Field(description="Sum of the durations of model calls.")
+    ttft_ms: float | None = Field(description="Mean time to the first token of the calls that state it.")
     models: list[str]
     providers: list[str]
     services: list[str]
+    environment: str
+    metadata: dict[str, str] = Field(description="Of each key the earliest value.")
+    input_preview: str = Field(description="Beginning of the first input; empty for none.")
+    output_preview: str = Field(description="Beginning of the last output; empty for none.")
 
 
-class Span(BaseModel):
-    """One span of a trace; `metadata` holds its attributes, each cut at 8192 characters."""
+class Usage(BaseModel):
+    """What counts of some calls."""
 
-    id: str
-    trace_id: str
-    parent_id: str | None
-    name: str
-    status: StatusName
-    status_message: str
-    duration_ms: float
-    timestamp: str
-    type: Literal["GENERATION", "SPAN"]
-    kind: str
-    model: str | None
-    provider: str | None
+    call_count: int
+    error_count: int
     input_tokens: int
     output_tokens: int
-    tokens: int
+    total_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
     cost: float
-    metadata: dict[str, str]
-    span_kind: str
-    service_name: str
+    input_cost: float
+    output_cost: float
+    unpriced_count: int = Field(description="Calls whose tokens have no known price; not free.")
 
 
-class Trace(BaseModel):
-    """One trace of a session: totals of the session's own spans, and all spans of the trace up to a limit."""
+class NamedUsage(Usage):
+    """Of one model, provider or service."""
+
+    name: str
+
+
+class Breakdown(BaseModel):
+    """Where a session's usage comes from; each list adds up to the session, but for errors outside of model calls,
+    which only services have. The most expensive first, then by name.
+    """
+
+    models: list[NamedUsage]
+    providers: list[NamedUsage]
+    services: list[NamedUsage]
+
+
+class SessionDetail(Session):
+    """One session, with its breakdown."""
+
+    breakdown: Breakdown
+
+
+class ModelUsage(Usage):
+    """Of one model at one provider, over all sessions."""
+
+    model: str
+    provider: str
+
+
+class Thread(BaseModel):
+    """One thread: all sessions that name it, together."""
 
     id: str
-    name: str
-    status: StatusName
-    start: str
-    end: str
-    latency_ms: float
-    cost: float
-    tokens: int
-    span_count: int
+    status: ThreadStatus = Field(description="Whether its last span is no older than `threads.idle_after_s`.")
+    session_count: int
+    trace_count: int
     error_count: int
+    user_ids: list[str]
     tags: list[str]
-    spans: list[Span]
+    first_seen: str
+    last_seen: str
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    total_cost: float
+    input_cost: float
+    output_cost: float
 
 
 class Pagination(BaseModel):
@@ -109,86 +147,61 @@ class SessionList(BaseModel):
 class SessionItem(BaseModel):
     """One session."""
 
-    data: Session
+    data: SessionDetail
 
 
-class TraceList(BaseModel):
-    """One page of a session's traces."""
+class ModelList(BaseModel):
+    """One page of models."""
 
-    data: list[Trace]
+    data: list[ModelUsage]
     pagination: Pagination
+
+
+class ThreadList(BaseModel):
+    """One page of threads."""
+
+    data: list[Thread]
+    pagination: Pagination
+
+
+class ThreadItem(BaseModel):
+    """One thread."""
+
+    data: Thread
 
 
 def session_of(row: Row) -> Session:
     """A row of `list_sessions` as JSON model."""
-    same_name = Session.model_fields.keys() & row.keys()
     return Session(
         id=row["session_id"],
         start=iso_utc(row["start_ns"]),
         end=iso_utc(row["end_ns"]),
         latency_ms=row["duration_ms"],
-        tags=[],
-        **{name: row[name] for name in same_name},
+        status=_STATUS_OF_END.get(row["end_state"], "UNSET"),
+        **_of(Session, row) | {"end_state": row["end_state"] or "unknown"},
     )
 
 
-def trace_of(row: Row) -> Trace:
-    """A row of `session_traces` as JSON model."""
-    return Trace(
-        id=row["trace_id"],
-        name=row["name"],
-        status=_status(row["status_code"]),
-        start=iso_utc(row["start_ns"]),
-        end=iso_utc(row["end_ns"]),
-        latency_ms=_duration_ms(row),
-        cost=_dollars(row["cost_nano_usd"]),
-        tokens=row["total_tokens"],
-        span_count=row["span_count"],
-        error_count=row["error_count"],
-        tags=[],
-        spans=[_span_of(span) for span in row["spans"]],
+def session_detail_of(row: Row, breakdown: dict[str, list[Row]]) -> SessionDetail:
+    """A row of `get_session` and its `session_breakdown` as JSON model."""
+    parts = {part: [NamedUsage(**_of(NamedUsage, row)) for row in rows] for part, rows in breakdown.items()}
+    return SessionDetail(**dict(session_of(row)), breakdown=Breakdown(**parts))
+
+
+def model_usage_of(row: Row) -> ModelUsage:
+    """A row of `list_models` as JSON model."""
+    return ModelUsage(**row)
+
+
+def thread_of(row: Row) -> Thread:
+    """A row of `list_threads` as JSON model."""
+    return Thread(
+        id=row["thread_id"],
+        first_seen=iso_utc(row["start_ns"]),
+        last_seen=iso_utc(row["end_ns"]),
+        **_of(Thread, row),
     )
 
 
-def _span_of(row: Row) -> Span:
-    return Span(
-        id=row["span_id"],
-        trace_id=row["trace_id"],
-        parent_id=row["parent_span_id"] or None,
-        name=row["name"],
-        status=_status(row["status_code"]),
-        status_message=row["status_message"],
-        duration_ms=_duration_ms(row),
-        timestamp=iso_utc(row["start_ns"]),
-        type="GENERATION" if row["kind"] in MODEL_CALLS else "SPAN",
-        kind=row["kind"],
-        model=row["model"] or None,
-        provider=row["provider"] or None,
-        input_tokens=row["input_tokens"],
-        output_tokens=row["output_tokens"],
-        tokens=row["total_tokens"],
-        cost=_dollars(row["cost_nano_usd"]),
-        metadata=row["attributes"],
-        span_kind=row["span_kind"],
-        service_name=row["service"],
-    )
-
-
-def iso_utc(ns: int) -> str:
-    """Unix nanoseconds as `2026-11-20T10:00:00.123456Z`, cut to microseconds."""
-    moment = _EPOCH + timedelta(microseconds=ns // 1_000)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _status(code: int) -> StatusName:
-    return _STATUS.get(code, "UNSET")
-
-
-def _duration_ms(row: Row) -> float:
-    # A span that ends before it starts counts with zero length, as in the rollups.
-    duration_ns: int = max(0, row["end_ns"] - row["start_ns"])
-    return duration_ns / NANOS_PER_MILLI
-
-
-def _dollars(nano_usd: int) -> float:
-    return nano_usd / _NANOS_PER_DOLLAR
+def _of(shape: type[BaseModel], row: Row) -> Row:
+    return {name: row[name] for name in shape.model_fields.keys() & row.keys()}

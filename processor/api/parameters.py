@@ -1,25 +1,28 @@
 """Query and path parameters of the sessions API, as strict as the contract.
 
+Must never let a parameter pass that it does not understand as meant: the answer would be another than was asked for.
 Dates are ISO 8601. A time without a zone is UTC; a date without a time is the whole day: `start_date` its first
 instant, `end_date` its last.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal
 from urllib.parse import unquote
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
 from processor.api.errors import InvalidPath
 from processor.model import NANOS_PER_SECOND
-from processor.store.queries import SessionFilter
+from processor.store.queries import SessionFilter, ThreadFilter, ThreadStatus
 
 LIMIT_MAX = 1_000
 TEXT_CHARS_MAX = 10_000
+METADATA_FILTERS_MAX = 16
 OFFSET_MAX = 2**63 - 1  # what the store can count
 
 SortKey = Literal[
@@ -36,6 +39,18 @@ SortKey = Literal[
     "span_count",
     "last_seen",
 ]
+
+ThreadSortKey = Literal["last_seen", "total_cost", "total_tokens", "session_count"]
+
+_METADATA = "metadata."
+METADATA_PARAMETER: dict[str, object] = {
+    "name": "metadata.{key}",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "maxLength": TEXT_CHARS_MAX},
+    "description": f"The value of that metadata key, exactly; up to {METADATA_FILTERS_MAX} of them, all of which hold.",
+}
+"""What no declared parameter can be, as OpenAPI describes it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX)]
@@ -59,9 +74,34 @@ class SessionParameters(PageParameters):
     name: _Text = Field(default="", description="Part of the name, in any case.")
     user_id: _Text = Field(default="", description="The user, exactly.")
     userId: _Text = Field(default="", description="Older spelling of user_id.")
+    thread_id: _Text = Field(default="", description="The thread, exactly.")
+    environment: _Text = Field(default="", description="The environment, exactly.")
+    tag: _Text = Field(default="", description="One of the tags, exactly.")
+    model: _Text = Field(default="", description="One of the models, exactly.")
 
 
-def session_filter(parameters: Annotated[SessionParameters, Query()]) -> SessionFilter:
+class ModelParameters(PageParameters):
+    """Everything `GET /v1/models` understands."""
+
+    unpriced: bool = Field(default=False, description="Only those with calls whose tokens have no known price.")
+
+
+class ThreadParameters(PageParameters):
+    """Everything `GET /v1/threads` understands."""
+
+    sort_by: ThreadSortKey = Field(default="last_seen", description="Ties are broken by id.")
+    sort_order: Literal["asc", "desc"] = "desc"
+    status: ThreadStatus | None = None
+    user_id: _Text = Field(default="", description="One of the users, exactly.")
+    search: _Text = Field(default="", description="Part of the id, in any case; no wildcards.")
+
+
+def thread_filter(parameters: Annotated[ThreadParameters, Query()]) -> ThreadFilter:
+    """What the parameters select."""
+    return ThreadFilter(parameters.status, parameters.user_id, parameters.search)
+
+
+def session_filter(parameters: Annotated[SessionParameters, Query()], request: Request) -> SessionFilter:
     """What the parameters select. Errors: 400 that names the parameter."""
     start_ns = _instant_ns("start_date", parameters.start_date, end_of_day=False)
     end_ns = _instant_ns("end_date", parameters.end_date, end_of_day=True)
@@ -75,18 +115,54 @@ def session_filter(parameters: Annotated[SessionParameters, Query()]) -> Session
         search=parameters.search,
         name=parameters.name,
         user_id=parameters.user_id or parameters.userId,
+        thread_id=parameters.thread_id,
+        environment=parameters.environment,
+        tag=parameters.tag,
+        model=parameters.model,
+        metadata=_metadata(request),
     )
 
 
 def session_id_in_path(session_id: str) -> str:
     """The id that the path names; it arrives percent-encoded (see `app.RawPath`) and may hold any character."""
-    try:
-        return unquote(session_id, errors="strict")
-    except UnicodeDecodeError as error:
-        raise InvalidPath({"session_id": "is not UTF-8 after percent-decoding"}) from error
+    return _decoded("session_id", session_id)
+
+
+def thread_id_in_path(thread_id: str) -> str:
+    """The same for a thread."""
+    return _decoded("thread_id", thread_id)
+
+
+def session_filter_of_thread(
+    thread_id: Annotated[str, Depends(thread_id_in_path)], wanted: Annotated[SessionFilter, Depends(session_filter)]
+) -> SessionFilter:
+    """What the parameters select of the thread that the path names. Errors: 400 for a parameter with another thread."""
+    if wanted.thread_id not in ("", thread_id):
+        raise _invalid("thread_id", "contradicts the path; leave it out", wanted.thread_id)
+    return replace(wanted, thread_id=thread_id)
 
 
 SessionId = Annotated[str, Depends(session_id_in_path)]
+ThreadId = Annotated[str, Depends(thread_id_in_path)]
+
+
+def _metadata(request: Request) -> tuple[tuple[str, str], ...]:
+    found = [(name, text) for name, text in request.query_params.multi_items() if name.startswith(_METADATA)]
+    for number, (name, text) in enumerate(found):
+        if name == _METADATA:
+            raise _invalid(name, "names no key; write metadata.KEY=VALUE", text)
+        if max(len(name), len(text)) > TEXT_CHARS_MAX:
+            raise _invalid(name[:TEXT_CHARS_MAX], f"has more than {TEXT_CHARS_MAX} characters", None)
+        if number >= METADATA_FILTERS_MAX:
+            raise _invalid(name, f"is one of more than {METADATA_FILTERS_MAX}", text)
+    return tuple((name.removeprefix(_METADATA), text) for name, text in found)
+
+
+def _decoded(parameter: str, encoded: str) -> str:
+    try:
+        return unquote(encoded, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidPath({parameter: "is not UTF-8 after percent-decoding"}) from error
 
 
 def _instant_ns(parameter: str, text: str | None, *, end_of_day: bool) -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from processor.cli import dlq, schema, sessions
+from processor.cli import dlq, models, schema, sessions, threads
 from processor.errors import OtelSessionsError
 from processor.role import Role
 
@@ -27,6 +27,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(threads.app, name="threads")
+app.add_typer(models.app, name="models")
 app.add_typer(schema.app, name="schema")
 app.add_typer(dlq.app, name="dlq")
 
@@ -99,6 +101,17 @@ def validate(file: Annotated[Path, typer.Argument(help="YAML file.")], role: Rol
     """Check a configuration file and say what is wrong with it."""
     _load(file, role)
     typer.echo(f"{file}: valid")
+
+
+@app.command()
+def reprice(
+    since: Annotated[str, typer.Option(help="ISO 8601: traces with a span that starts at or after it.")],
+    config: ConfigFile = None,
+) -> None:
+    """Recompute what stored sessions cost, by the prices of the configuration and of the installed genai-prices."""
+    from processor.cli import repricing
+
+    repricing.reprice_since(since, _load(config, None))
 
 
 def _load(file: Path | None, role: Role | None) -> Config:

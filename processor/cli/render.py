@@ -23,8 +23,11 @@ from processor.cli.units import count, dollars, duration, moment
 SESSION_FIELDS = ["id", "name", "user_id", "thread_id", "start", "end", "latency_ms", "active_ms", "llm_ms"]
 SESSION_FIELDS += ["trace_count", "span_count", "error_count", "llm_call_count", "tool_call_count", "input_tokens"]
 SESSION_FIELDS += ["output_tokens", "total_tokens", "total_cost", "unpriced_span_count"]
-SESSION_FIELDS += ["models", "providers", "services"]
+SESSION_FIELDS += ["models", "providers", "services", "status", "end_state", "end_reason", "tags", "metadata"]
+SESSION_FIELDS += ["environment", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "input_cost"]
+SESSION_FIELDS += ["output_cost", "ttft_ms", "input_preview", "output_preview"]
 TRACE_FIELDS = ["id", "name", "status", "start", "end", "latency_ms", "span_count", "error_count", "tokens", "cost"]
+TRACE_FIELDS += ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "tags"]
 
 _WIDTH_WITHOUT_TERMINAL = 400  # nothing is cut where nobody looks
 
@@ -37,34 +40,39 @@ def write_json(body: object) -> None:
 
 
 def write_csv(rows: Iterable[_Json], fields: Sequence[str]) -> None:
-    """One line a row under a header; lists are joined by `|`."""
+    """One line a row under a header; lists are joined by `|`, mappings are JSON."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(fields)
     for row in rows:
-        cells = (row[field] for field in fields)
-        writer.writerow(["|".join(cell) if isinstance(cell, list) else cell for cell in cells])
+        writer.writerow([_cell(row[field]) for field in fields])
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, list):
+        return "|".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 
 
 def write_sessions(sessions: Iterable[_Json]) -> None:
     """A line a session; ids are folded rather than cut, so that they can be copied."""
     rows = [
         {
-            "id": _text(session["id"]),
-            "name": _text(session["name"]),
-            "user": _text(session["user_id"]),
+            "id": text(session["id"]),
+            "name": text(session["name"]),
+            "user": text(session["user_id"]),
             "start (UTC)": Text(moment(session["start"])),
             "duration": Text(duration(session["latency_ms"])),
             "traces": Text(count(session["trace_count"])),
             "errors": Text(count(session["error_count"]), style="red" if session["error_count"] else ""),
             "tokens": Text(count(session["total_tokens"])),
-            "cost": Text(_cost(session)),
+            "cost": Text(cost(session["total_cost"], session["unpriced_span_count"])),
         }
         for session in sessions
     ]
-    console = _console()
+    out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     widths = column_widths(
-        {title: max(len(title), *(row[title].cell_len for row in rows), 0) for title in TITLES}, console.width
+        {title: max(len(title), *(row[title].cell_len for row in rows), 0) for title in TITLES}, out.width
     )
     for title, width in widths.items():
         flexible = title in FLEXIBLE
@@ -77,24 +85,26 @@ def write_sessions(sessions: Iterable[_Json]) -> None:
         )
     for row in rows:
         table.add_row(*(row[title] for title in widths))
-    console.print(table)
+    out.print(table)
 
 
 def write_session(session: _Json) -> None:
     """A line a field."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for title, value in (
+    write_facts(
         ("id", session["id"]),
         ("name", session["name"]),
         ("user", session["user_id"]),
         ("thread", session["thread_id"]),
+        ("environment", session["environment"]),
+        ("tags", ", ".join(session["tags"])),
+        ("metadata", ", ".join(f"{key}={value}" for key, value in session["metadata"].items())),
         ("start", f"{moment(session['start'])} UTC"),
         ("end", f"{moment(session['end'])} UTC"),
+        ("ended as", ": ".join(filter(None, [session["end_state"], session["end_reason"]]))),
         ("duration", duration(session["latency_ms"])),
         ("active", duration(session["active_ms"])),
         ("in model calls", duration(session["llm_ms"])),
+        ("first token", "" if session["ttft_ms"] is None else duration(session["ttft_ms"])),
         ("traces", count(session["trace_count"])),
         ("spans", count(session["span_count"])),
         ("errors", count(session["error_count"])),
@@ -105,22 +115,40 @@ def write_session(session: _Json) -> None:
             f"{count(session['total_tokens'])} ({count(session['input_tokens'])} in, "
             f"{count(session['output_tokens'])} out)",
         ),
-        ("cost", _cost(session)),
+        ("cached tokens", _parts(read=session["cache_read_tokens"], written=session["cache_write_tokens"])),
+        ("reasoning", _parts(tokens=session["reasoning_tokens"])),
+        ("cost", cost(session["total_cost"], session["unpriced_span_count"])),
+        ("input cost", dollars(session["input_cost"])),
+        ("output cost", dollars(session["output_cost"])),
         ("models", ", ".join(session["models"])),
         ("providers", ", ".join(session["providers"])),
         ("services", ", ".join(session["services"])),
-    ):
-        table.add_row(title, _text(value or "-"))
-    _console().print(table)
+        ("first input", session["input_preview"]),
+        ("last output", session["output_preview"]),
+    )
+
+
+def write_facts(*facts: tuple[str, str]) -> None:
+    """A line a fact, `-` for one that nothing says."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, value in facts:
+        table.add_row(title, text(value or "-"))
+    console().print(table)
+
+
+def _parts(**numbers: int) -> str:
+    return ", ".join(f"{count(number)} {what}" for what, number in numbers.items() if number)
 
 
 def write_traces(traces: Iterable[_Json]) -> None:
     """A tree a trace."""
-    console = _console()
+    out = console()
     for trace in traces:
         facts = [moment(trace["start"]), duration(trace["latency_ms"]), f"{count(trace['tokens'])} tokens"]
         facts.append(dollars(trace["cost"]))
-        tree = Tree(_text(trace["name"], "bold") + _text(f"  {trace['id']}  {'  '.join(facts)}") + _error(trace))
+        tree = Tree(text(trace["name"], "bold") + text(f"  {trace['id']}  {'  '.join(facts)}") + _error(trace))
         children: dict[str | None, list[_Json]] = defaultdict(list)
         known = {span["id"] for span in trace["spans"]}
         for span in trace["spans"]:
@@ -131,36 +159,38 @@ def write_traces(traces: Iterable[_Json]) -> None:
             branch, span = waiting.pop()
             below = branch.add(_span(span))
             waiting.extend((below, child) for child in reversed(children.pop(span["id"], [])))
-        console.print(tree)
+        out.print(tree)
 
 
 def _span(span: _Json) -> Text:
     facts = [span["kind"], span["model"] or "", duration(span["duration_ms"])]
     if span["tokens"]:
-        facts.append(f"{count(span['tokens'])} tokens")
+        # A wrapper's tokens are those of the spans below it once more.
+        facts.append(f"{count(span['tokens'])} tokens{'' if span['counts'] else ' (not counted)'}")
     if span["cost"]:
         facts.append(dollars(span["cost"]))
-    return _text(span["name"]) + _text("  " + "  ".join(filter(None, facts)), "dim") + _error(span)
+    return text(span["name"]) + text("  " + "  ".join(filter(None, facts)), "dim") + _error(span)
 
 
 def _error(row: _Json) -> Text:
     if row["status"] != "ERROR":
         return Text()
-    return _text(f"  error {row.get('status_message', '')}".rstrip(), "red")
+    return text(f"  error {row.get('status_message', '')}".rstrip(), "red")
 
 
-def _cost(session: _Json) -> str:
-    text = dollars(session["total_cost"])
-    # A span with tokens and no price is never shown as free.
-    return f"{text}+?" if session["unpriced_span_count"] else text
+def cost(usd: float, unpriced: int) -> str:
+    """Dollars, with a mark where tokens have no price: that is never shown as free."""
+    return f"{dollars(usd)}+?" if unpriced else dollars(usd)
 
 
-def _text(value: str, style: str = "") -> Text:
+def text(value: str, style: str = "") -> Text:
+    """What telemetry says, fit for a terminal."""
     return Text("".join(c if c.isprintable() else "�" for c in value), style=style)
 
 
-def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal and "COLUMNS" not in console._environ:
-        console = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
-    return console
+def console() -> Console:
+    """Stdout, as wide as the terminal; without one, as wide as anything."""
+    out = Console(highlight=False, soft_wrap=False)
+    if not out.is_terminal and "COLUMNS" not in out._environ:
+        out = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+    return out

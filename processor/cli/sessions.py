@@ -5,19 +5,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from processor.cli.options import URL, Format, Limit, Offset, Order, Output, SortOrder, Url, write_footer
+
 app = typer.Typer(no_args_is_help=True, help="Look at the sessions of a running process.", rich_markup_mode=None)
-
-
-class Format(StrEnum):
-    """How a result is written to stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
 
 
 class SortKey(StrEnum):
@@ -37,20 +31,7 @@ class SortKey(StrEnum):
     LAST_SEEN = "last_seen"
 
 
-class SortOrder(StrEnum):
-    """Direction of a sort."""
-
-    ASC = "asc"
-    DESC = "desc"
-
-
-Url = Annotated[str, typer.Option(envvar="OTEL_SESSIONS_URL", help="REST API of the process to ask.")]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="Rows on the page.")]
-Offset = Annotated[int, typer.Option(min=0, help="Rows before the page.")]
-Output = Annotated[Format, typer.Option("--format", help="How to write the result.")]
 SessionId = Annotated[str, typer.Argument(help="Session id, as `sessions list` shows it.")]
-
-_URL = "http://127.0.0.1:3000"
 
 
 @app.command("list")
@@ -58,13 +39,20 @@ def list_sessions(
     limit: Limit = 50,
     offset: Offset = 0,
     sort_by: Annotated[SortKey, typer.Option(help="Ties are broken by id.")] = SortKey.START,
-    sort_order: Annotated[SortOrder, typer.Option(help="Direction.")] = SortOrder.DESC,
+    sort_order: Order = SortOrder.DESC,
     search: Annotated[str | None, typer.Option(help="Part of the id or the name, in any case.")] = None,
     user: Annotated[str | None, typer.Option(help="User id, exactly.")] = None,
+    thread: Annotated[str | None, typer.Option(help="Thread id, exactly.")] = None,
+    tag: Annotated[str | None, typer.Option(help="One of the tags, exactly.")] = None,
+    environment: Annotated[str | None, typer.Option(help="Environment, exactly.")] = None,
+    model: Annotated[str | None, typer.Option(help="One of the models, exactly.")] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Metadata, exactly; all that are given hold.")
+    ] = None,
     since: Annotated[str | None, typer.Option(help="ISO 8601: sessions that end at or after it.")] = None,
     until: Annotated[str | None, typer.Option(help="ISO 8601: sessions that start at or before it.")] = None,
     output: Output = Format.TABLE,
-    url: Url = _URL,
+    url: Url = URL,
 ) -> None:
     """List sessions, the newest first."""
     from processor.cli import client, render
@@ -79,8 +67,13 @@ def list_sessions(
         sort_order=sort_order.value,
         search=search,
         user_id=user,
+        thread_id=thread,
+        tag=tag,
+        environment=environment,
+        model=model,
         start_date=since,
         end_date=until,
+        **_metadata_parameters(metadata or []),
     )
     if output is Format.JSON:
         render.write_json(body)
@@ -88,13 +81,13 @@ def list_sessions(
         render.write_csv(body["data"], render.SESSION_FIELDS)
     else:
         render.write_sessions(body["data"])
-        _write_footer(body["pagination"], len(body["data"]), "sessions")
+        write_footer(body["pagination"], len(body["data"]), "sessions")
 
 
 @app.command()
-def show(session_id: SessionId, output: Output = Format.TABLE, url: Url = _URL) -> None:
-    """Show one session."""
-    from processor.cli import client, render
+def show(session_id: SessionId, output: Output = Format.TABLE, url: Url = URL) -> None:
+    """Show one session, and what each model, provider and service took of it."""
+    from processor.cli import client, render, summaries
 
     try:
         body = client.get(url, "v1", "sessions", session_id)
@@ -108,6 +101,7 @@ def show(session_id: SessionId, output: Output = Format.TABLE, url: Url = _URL) 
         render.write_csv([body["data"]], render.SESSION_FIELDS)
     else:
         render.write_session(body["data"])
+        summaries.write_breakdown(body["data"]["breakdown"])
 
 
 @app.command()
@@ -116,7 +110,7 @@ def traces(
     limit: Limit = 50,
     offset: Offset = 0,
     output: Output = Format.TABLE,
-    url: Url = _URL,
+    url: Url = URL,
 ) -> None:
     """Show the traces of one session with their spans, as they happened."""
     from processor.cli import client, render
@@ -130,10 +124,16 @@ def traces(
         raise client.ApiError(f"no session {session_id!r}; 'otel-sessions sessions list --search PART' finds ids")
     else:
         render.write_traces(body["data"])
-        _write_footer(body["pagination"], len(body["data"]), "traces")
+        write_footer(body["pagination"], len(body["data"]), "traces")
 
 
-def _write_footer(pagination: dict[str, Any], shown: int, what: str) -> None:
-    after = pagination["offset"] + shown
-    more = f"; the next page: --offset {after}" if shown and after < pagination["total"] else ""
-    typer.echo(f"{shown} of {pagination['total']} {what}{more}", err=True)
+def _metadata_parameters(filters: list[str]) -> dict[str, str]:
+    """Options as the API's parameters; of two values of a key none could hold, so that is a mistake."""
+    found: dict[str, str] = {}
+    for text in filters:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--metadata")
+        if found.setdefault(f"metadata.{key}", value) != value:
+            raise typer.BadParameter(f"{key!r} stands twice", param_hint="--metadata")
+    return found

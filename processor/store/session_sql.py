@@ -32,8 +32,10 @@ _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 _SESSION_COLUMNS = """session_id, name, user_id, thread_id,
     toUnixTimestamp64Nano(first_seen) AS start_ns, toUnixTimestamp64Nano(last_seen) AS end_ns,
-    duration_ms, active_ms, llm_ms, trace_count, span_count, error_count, llm_call_count, tool_call_count,
-    input_tokens, output_tokens, total_tokens, total_cost, unpriced_span_count, models, providers, services"""
+    duration_ms, active_ms, llm_ms, ttft_ms, trace_count, span_count, error_count, llm_call_count, tool_call_count,
+    input_tokens, output_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
+    total_cost, input_cost, output_cost, unpriced_span_count, models, providers, services,
+    tags, metadata, environment, end_state, end_reason, input_preview, output_preview"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,12 @@ class SessionFilter:
     end_ns: int | None = None  # and starts at or before this
     search: str = ""  # part of id or name, any case
     name: str = ""  # part of the name, any case
-    user_id: str = ""  # exact
+    user_id: str = ""  # exact, as all that follow
+    thread_id: str = ""
+    environment: str = ""
+    tag: str = ""  # one of its tags
+    model: str = ""  # one of its models
+    metadata: tuple[tuple[str, str], ...] = ()  # keys it has, with these values
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +118,26 @@ def _where(tenant: str, wanted: SessionFilter) -> tuple[str, dict[str, Any]]:
     if wanted.end_ns is not None:
         bind("toUnixTimestamp64Nano(first_seen) <= {to_ns:Int64}", "to_ns", _int64(wanted.end_ns))
     if wanted.search:
-        bind(f"({_contains('session_id', 'search')} OR {_contains('name', 'search')})", "search", wanted.search)
+        bind(f"({contains('session_id', 'search')} OR {contains('name', 'search')})", "search", wanted.search)
     if wanted.name:
-        bind(_contains("name", "name_part"), "name_part", wanted.name)
-    if wanted.user_id:
-        bind("user_id = {user_id:String}", "user_id", wanted.user_id)
+        bind(contains("name", "name_part"), "name_part", wanted.name)
+    for column in ("user_id", "thread_id", "environment"):
+        if value := getattr(wanted, column):
+            bind(f"{column} = {{{column}:String}}", column, value)
+    if wanted.tag:
+        bind("has(tags, {tag:String})", "tag", wanted.tag)
+    if wanted.model:
+        bind("has(models, {model:String})", "model", wanted.model)
+    for number, (key, value) in enumerate(wanted.metadata):
+        place = f"{{metadata_key_{number}:String}}"
+        # A key that is not there reads as ''.
+        bind(f"mapContains(metadata, {place})", f"metadata_key_{number}", key)
+        bind(f"metadata[{place}] = {{metadata_{number}:String}}", f"metadata_{number}", value)
     return " AND ".join(clauses), parameters
 
 
-def _contains(column: str, parameter: str) -> str:
+def contains(column: str, parameter: str) -> str:
+    """A condition: the bound text stands in the column, in any case."""
     # Not ILIKE: `%` and `_` are ordinary characters of ids.
     return f"positionCaseInsensitiveUTF8({column}, {{{parameter}:String}}) > 0"
 

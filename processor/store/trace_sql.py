@@ -1,8 +1,9 @@
 """SQL for the traces of a session and their spans, as data.
 
-Must never put a value into SQL text (see `session_sql`). `session_traces` and `session_spans` are ReplacingMergeTrees
-that hold older rows until a merge: each statement picks one row a key itself, by a rule that does not depend on order.
-Everything is bounded: a session may have 20,000 traces, a trace 100,000 spans, an attribute a megabyte.
+Must never put a value into SQL text (see `session_sql`). `session_traces`, `session_spans` and `otel_traces` are
+ReplacingMergeTrees that hold older rows until a merge: each statement picks one row a key itself, by a rule that does
+not depend on order. Everything is bounded: a session may have 20,000 traces, a trace 100,000 spans, an attribute a
+megabyte.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from processor.model import SESSION_SPANS
 from processor.store.session_sql import Statement
 
-SPANS_PER_TRACE_MAX = 1_000
+SPANS_PER_TRACE_MAX = 1_000  # shown
 SPANS_MAX = 10_000
+READ_PER_TRACE_MAX = 10_000  # to judge which of them count
+READ_MAX = 110_000
+"""A trace more than it takes to show `SPANS_MAX` of traces that are read up to their limit."""
 ATTRIBUTE_CHARS_MAX = 8_192
 
 
@@ -28,7 +33,8 @@ def count_traces(database: str, tenant: str, session_id: str) -> Statement:
 def page_of_traces(database: str, tenant: str, session_id: str, limit: int, offset: int) -> Statement:
     """One page of the session's traces, as they happened; ties broken by trace id."""
     return Statement(
-        f"""SELECT trace_id, name, status_code, start_ns, end_ns, total_tokens, cost_nano_usd, span_count, error_count
+        f"""SELECT trace_id, name, status_code, start_ns, end_ns, span_count, error_count, input_tokens, output_tokens,
+    total_tokens, cache_read_tokens, cache_write_tokens, cost_nano_usd, tags
 FROM ({_newest_traces(database)})
 WHERE span_count > 0
 ORDER BY start_ns, trace_id
@@ -38,22 +44,23 @@ LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
 
 
 def spans_of_traces(database: str, tenant: str, trace_ids: Sequence[str]) -> Statement:
-    """The narrow spans of these traces, whole traces also where they lie in two sessions, the earliest first.
+    """The narrow rows of these traces, whole traces also where they lie in two sessions, each row once.
 
-    At most `SPANS_PER_TRACE_MAX` a trace and `SPANS_MAX` in all. A span that was sent twice with different content is
-    shown once: the longer one, as in `details_of_spans`.
+    Shape: `model.SESSION_SPANS`, a span that was sent twice with different content twice; the earliest rows of each
+    trace, at most `READ_PER_TRACE_MAX` of it and `READ_MAX` in all. Previews are empty: they are what a span's versions
+    are compared by last, so without them the same version speaks for it as far as numbers go.
     """
+    columns = ", ".join("'' AS " * name.endswith("_preview") + name for name in SESSION_SPANS.names())
     return Statement(
-        f"""SELECT * FROM (
-    SELECT trace_id, span_id, parent_span_id, service, name, kind, start_ns, end_ns, status_code, is_error,
-        model, provider, input_tokens, output_tokens, total_tokens, cost_nano_usd
+        f"""SELECT {", ".join(SESSION_SPANS.names())} FROM (
+    SELECT {columns}, content_hash
     FROM {database}.session_spans
     WHERE tenant = {{tenant:String}} AND trace_id IN {{trace_ids:Array(String)}}
-    ORDER BY end_ns DESC, content_hash LIMIT 1 BY trace_id, span_id
+    LIMIT 1 BY trace_id, span_id, content_hash
 )
-ORDER BY trace_id, start_ns, span_id
-LIMIT {SPANS_PER_TRACE_MAX} BY trace_id
-LIMIT {SPANS_MAX}""",
+ORDER BY trace_id, start_ns, span_id, content_hash
+LIMIT {READ_PER_TRACE_MAX} BY trace_id
+LIMIT {READ_MAX}""",
         {"tenant": tenant, "trace_ids": list(trace_ids)},
     )
 

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from processor.model import DEFAULT_TENANT
+import polars as pl
+
+from processor.model import (
+    DEFAULT_TENANT,
+    SESSION_ROLLUPS,
+    SESSION_SPANS,
+    SESSION_TRACES,
+    USAGE_KEY,
+    USAGE_SUMMED,
+)
 
 S = 1_000_000_000
 T0 = 1_764_000_000 * S  # 2025-11-24T16:00:00Z
+
+_SECOND = {"start_ns": T0, "end_ns": T0 + S}
 
 
 def insert(client: Any, database: str, table: str, *rows: dict[str, Any]) -> None:
@@ -16,84 +27,34 @@ def insert(client: Any, database: str, table: str, *rows: dict[str, Any]) -> Non
     client.insert(f"{database}.{table}", [[row[name] for name in names] for row in rows], column_names=names)
 
 
-def totals(**values: Any) -> dict[str, Any]:
-    """The columns that trace and session rollups share."""
-    return {
-        "start_ns": T0,
-        "end_ns": T0 + S,
-        "llm_ns": 0,
-        "span_count": 1,
-        "error_count": 0,
-        "llm_call_count": 0,
-        "tool_call_count": 0,
-        "input_tokens": 0,
-        "output_tokens": 0,
-        "total_tokens": 0,
-        "cost_nano_usd": 0,
-        "unpriced_span_count": 0,
-        "models": [],
-        "providers": [],
-        "services": [],
-    } | values
+def nothing(schema: pl.Schema) -> dict[str, Any]:
+    """A row of a schema that says nothing: every column empty, or 0."""
+    return {name: [] if isinstance(dtype, pl.List) else dtype.to_python()() for name, dtype in schema.items()}
 
 
 def session(session_id: str, **values: Any) -> dict[str, Any]:
     """A row of `session_rollups`."""
-    return {
-        "tenant": DEFAULT_TENANT,
-        "session_id": session_id,
-        "version": 1,
-        "name": "",
-        "user_id": "",
-        "thread_id": "",
-        "trace_count": 1,
-        "active_ns": 0,
-    } | totals(**values)
+    plain = {"tenant": DEFAULT_TENANT, "session_id": session_id, "version": 1, "row_count": 1, "trace_count": 1}
+    return nothing(SESSION_ROLLUPS) | plain | _SECOND | {"span_count": 1} | values
 
 
 def trace(session_id: str, trace_id: str, **values: Any) -> dict[str, Any]:
     """A row of `session_traces`."""
-    return {
-        "tenant": DEFAULT_TENANT,
-        "session_id": session_id,
-        "trace_id": trace_id,
-        "version": 1,
-        "name": "",
-        "status_code": 0,
-        "session_name": "",
-        "session_name_rank": 0,
-        "user_id": "",
-        "thread_id": "",
-    } | totals(**values)
+    plain = {"tenant": DEFAULT_TENANT, "session_id": session_id, "trace_id": trace_id, "version": 1}
+    return nothing(SESSION_TRACES) | plain | _SECOND | {"span_count": 1} | values
+
+
+def usage(*entries: dict[str, Any]) -> dict[str, Any]:
+    """The breakdown of a row of `session_traces`, an entry a model, provider and service; left out is nothing."""
+    empty: dict[str, Any] = dict.fromkeys(USAGE_KEY, "") | dict.fromkeys(USAGE_SUMMED, 0)
+    full = [empty | entry for entry in entries]
+    return {f"usage.{name}": [entry[name] for entry in full] for name in empty}
 
 
 def narrow_span(trace_id: str, span_id: str, **values: Any) -> dict[str, Any]:
     """A row of `session_spans`."""
-    return {
-        "tenant": DEFAULT_TENANT,
-        "trace_id": trace_id,
-        "span_id": span_id,
-        "parent_span_id": "",
-        "service": "svc",
-        "name": "step",
-        "kind": "other",
-        "start_ns": T0,
-        "end_ns": T0 + S,
-        "status_code": 0,
-        "is_error": False,
-        "session_id": "",
-        "session_strength": 0,
-        "session_name": "",
-        "session_name_rank": 0,
-        "user_id": "",
-        "thread_id": "",
-        "model": "",
-        "provider": "",
-        "input_tokens": 0,
-        "output_tokens": 0,
-        "total_tokens": 0,
-        "cost_nano_usd": 0,
-    } | values
+    plain = {"tenant": DEFAULT_TENANT, "trace_id": trace_id, "span_id": span_id, "service": "svc"}
+    return nothing(SESSION_SPANS) | plain | _SECOND | {"name": "step", "kind": "other"} | values
 
 
 def wide_span(narrow: dict[str, Any], **values: Any) -> dict[str, Any]:

@@ -13,8 +13,10 @@ import pytest
 from processor.api.app import create_app
 from processor.api.pool import QueryPool
 from processor.model import DEFAULT_TENANT
+from processor.pricing.prices import Prices
 from processor.store.connection import StoreConfig
 from processor.store.queries import SessionQueries
+from tests.integration.asking import api_on, bad, get
 from tests.integration.serving import served
 from tests.integration.stored import T0, S, insert, narrow_span, session, trace, wide_span
 
@@ -58,15 +60,29 @@ def fill(client: Any, database: str) -> None:
             total_tokens=100 * (i % 3),
             cost_nano_usd=1_234_567 * i,
             unpriced_span_count=i,
-            models=["gpt-5"],
+            models=["gpt-5", f"m{i}"],
             providers=["openai"],
             services=["svc"],
+            tags=["all", f"tag {i}"],
+            environment=["prod", "dev"][i % 2],
+            metadata=['{"plan":"pro","empty":"","a.b":"1"}', "", '{"plan":"free"}', '{"plan":"PRO"}', ""][i],
+            end_state=["success", "error", "unknown", "", "success"][i],
+            end_reason="it broke" if i == 1 else "",
+            cache_read_tokens=6,
+            cache_write_tokens=5,
+            reasoning_tokens=4,
+            input_cost_nano_usd=1_000_000 * i,
+            output_cost_nano_usd=234_567 * i,
+            ttft_ns=3_000_000 if i == 1 else 0,
+            ttft_count=2 if i == 1 else 0,
+            input_preview="what is it?",
+            output_preview="this.",
         )
         for i in range(5)
     ]
     insert(client, database, "session_rollups", *[{**row, "version": 1, "total_tokens": 999_999} for row in plain])
     insert(client, database, "session_rollups", *[{**row, "version": 2} for row in plain])
-    insert(client, database, "session_rollups", session("moved-away", trace_count=0))
+    insert(client, database, "session_rollups", session("moved-away", row_count=0))
     insert(client, database, "session_rollups", *[session(i, user_id="odd", start_ns=T0 - 9 * S) for i in ODD_IDS])
     insert(client, database, "session_rollups", session("s1", tenant="rival", name="secret", user_id="rival-user"))
     insert(client, database, "session_rollups", session("rival-only", tenant="rival", name="secret"))
@@ -74,7 +90,8 @@ def fill(client: Any, database: str) -> None:
         client,
         database,
         "session_traces",
-        trace("s1", TRACE, version=2, name="turn", status_code=2, span_count=2, total_tokens=12, cost_nano_usd=2_500),
+        trace("s1", TRACE, version=2, name="turn", status_code=2, span_count=2, total_tokens=12, cost_nano_usd=2_500)
+        | {"input_tokens": 8, "output_tokens": 4, "cache_read_tokens": 3, "cache_write_tokens": 2, "tags": ["a", "b"]},
         trace("s1", OTHER_TRACE, version=1, name="earlier", start_ns=T0 - S, span_count=1),
         trace("s1", "c" * 32, version=2, name="moved", span_count=0),
         trace("with/slash", "d" * 32, name="odd"),
@@ -124,19 +141,8 @@ def api(chdb_client: Callable[[], Any], store_config: StoreConfig) -> Iterator[h
     """A client of the API, served by the real server on the filled store."""
     writer = chdb_client()
     fill(writer, store_config.database)
-    readers = [SessionQueries(chdb_client(), store_config.database) for _ in range(2)]
-    with (
-        served(create_app(QueryPool(readers, 64), DEFAULT_TENANT, "0")) as url,
-        httpx.Client(base_url=url, timeout=60) as client,
-    ):
+    with api_on(chdb_client, store_config) as client:
         yield client
-
-
-def get(api: httpx.Client, path: str, **parameters: object) -> Any:
-    """The body of a request that must succeed."""
-    response = api.get(path, params={name: str(value) for name, value in parameters.items()})
-    assert response.status_code == 200, response.text
-    return response.json()
 
 
 def ids(api: httpx.Client, **parameters: object) -> list[str]:
@@ -145,21 +151,16 @@ def ids(api: httpx.Client, **parameters: object) -> list[str]:
     return [item["id"] for item in listed if item["id"] not in ODD_IDS]
 
 
+def without_breakdown(api: httpx.Client, session_id: str) -> dict[str, Any]:
+    """One session as the list shows it."""
+    found: dict[str, Any] = get(api, f"/v1/sessions/{quote(session_id, safe='')}")["data"]
+    del found["breakdown"]
+    return found
+
+
 def iso(ns: int) -> str:
     """Nanoseconds as the API's parameters take them."""
     return datetime.fromtimestamp(ns // S, UTC).isoformat().replace("+00:00", "Z")
-
-
-def bad(api: httpx.Client, path: str, **parameters: object) -> dict[str, str]:
-    """The details of a request that must be refused."""
-    response = api.get(path, params={name: str(value) for name, value in parameters.items()})
-    assert response.status_code == 400, response.text
-    error = response.json()["error"]
-    assert error["code"] == "invalid_query_params"
-    assert error["message"] == "Invalid query parameters"
-    details: dict[str, str] = error["details"]
-    assert all(isinstance(text, str) for text in details.values())
-    return details
 
 
 def test_a_session_has_every_field_of_the_contract_with_the_newest_version_of_its_row(api: httpx.Client) -> None:
@@ -173,28 +174,53 @@ def test_a_session_has_every_field_of_the_contract_with_the_newest_version_of_it
         "total_cost": 0.001234567,
         "total_tokens": 100,
         "latency_ms": 240_000.0,
-        "tags": [],
+        "tags": ["all", "tag 1"],
         "user_id": "u2",
         "thread_id": "th",
+        "status": "ERROR",
+        "end_state": "error",
+        "end_reason": "it broke",
         "span_count": 9,
         "error_count": 1,
         "llm_call_count": 2,
         "tool_call_count": 1,
         "input_tokens": 70,
         "output_tokens": 30,
+        "cache_read_tokens": 6,
+        "cache_write_tokens": 5,
+        "reasoning_tokens": 4,
+        "input_cost": 0.001,
+        "output_cost": 0.000234567,
         "unpriced_span_count": 1,
         "active_ms": 2_000.0,
         "llm_ms": 500.0,
-        "models": ["gpt-5"],
+        "ttft_ms": 1.5,
+        "models": ["gpt-5", "m1"],
         "providers": ["openai"],
         "services": ["svc"],
+        "environment": "dev",
+        "metadata": {},
+        "input_preview": "what is it?",
+        "output_preview": "this.",
+        "breakdown": {"models": [], "providers": [], "services": []},
     }
 
 
+def test_what_nothing_says_is_empty_or_null(api: httpx.Client) -> None:
+    """No time to the first token is null, not 0; an end that nobody states is unknown."""
+    found = {item["id"]: item for item in get(api, "/v1/sessions", limit=1000)["data"]}
+    assert [found[i]["ttft_ms"] for i in ("s0", "s1", "s2")] == [None, 1.5, None]
+    assert [found[f"s{i}"]["end_state"] for i in range(5)] == ["success", "error", "unknown", "unknown", "success"]
+    assert [found[f"s{i}"]["status"] for i in range(5)] == ["OK", "ERROR", "UNSET", "UNSET", "OK"]
+    assert found["s0"]["metadata"] == {"plan": "pro", "empty": "", "a.b": "1"}
+    assert found[ODD_IDS[0]]["tags"] == []
+    assert found[ODD_IDS[0]]["metadata"] == {}
+
+
 def test_the_list_shows_sessions_as_they_are_one_by_one(api: httpx.Client) -> None:
-    """An item of the list is the session of the detail route."""
+    """An item of the list is the session of the detail route, but for the breakdown."""
     for item in get(api, "/v1/sessions", limit=1000)["data"][:5]:
-        assert get(api, f"/v1/sessions/{quote(item['id'], safe='')}")["data"] == item
+        assert without_breakdown(api, item["id"]) == item
 
 
 def test_without_parameters_the_newest_sessions_come_first_and_fifty_make_a_page(api: httpx.Client) -> None:
@@ -294,6 +320,49 @@ def test_name_is_partial_and_users_are_exact(api: httpx.Client) -> None:
     assert list(bad(api, "/v1/sessions", user_id="u1", userId="u2")) == ["userId"]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"thread_id": "th"}, ["s0", "s1", "s2", "s3", "s4"]),
+        ({"thread_id": "t"}, []),
+        ({"environment": "prod"}, ["s0", "s2", "s4"]),
+        ({"environment": "Prod"}, []),
+        ({"tag": "all"}, ["s0", "s1", "s2", "s3", "s4"]),
+        ({"tag": "tag 3"}, ["s3"]),
+        ({"tag": "tag"}, []),
+        ({"model": "gpt-5"}, ["s0", "s1", "s2", "s3", "s4"]),
+        ({"model": "m2"}, ["s2"]),
+        ({"model": "gpt"}, []),
+        ({"metadata.plan": "pro"}, ["s0"]),
+        ({"metadata.plan": "PRO"}, ["s3"]),
+        ({"metadata.a.b": "1"}, ["s0"]),
+        ({"metadata.empty": ""}, ["s0"]),
+        ({"metadata.plan": ""}, []),
+        ({"metadata.nothing": ""}, []),
+        ({"metadata.') OR 1=1 --": "x"}, []),
+        ({"metadata.plan": "pro", "metadata.a.b": "1"}, ["s0"]),
+        ({"metadata.plan": "pro", "metadata.a.b": "2"}, []),
+        ({"environment": "prod", "model": "m2", "tag": "tag 2", "metadata.plan": "free"}, ["s2"]),
+        ({"environment": "dev", "model": "m2"}, []),
+    ],
+)
+def test_what_sessions_are_labelled_with_selects_them(
+    api: httpx.Client, wanted: dict[str, str], found: list[str]
+) -> None:
+    """Each filter is exact, all of them hold together, and the total counts what they select."""
+    body = get(api, "/v1/sessions", limit=1000, **wanted)
+    assert sorted(item["id"] for item in body["data"]) == found
+    assert body["pagination"]["total"] == len(found)
+
+
+def test_metadata_filters_that_can_not_be_meant_are_refused(api: httpx.Client) -> None:
+    """Without a key, too many of them, or too long: 400 that names the parameter."""
+    assert list(bad(api, "/v1/sessions", **{"metadata.": "x"})) == ["metadata."]
+    assert list(bad(api, "/v1/sessions", **{"metadata.k": "x" * 10_001})) == ["metadata.k"]
+    assert list(bad(api, "/v1/sessions", **{f"metadata.k{i:02}": "x" for i in range(17)})) == ["metadata.k16"]
+    assert get(api, "/v1/sessions", **{f"metadata.k{i}": "x" for i in range(16)})["data"] == []
+
+
 def test_the_total_counts_what_the_filter_selects(api: httpx.Client) -> None:
     """Pagination counts the filtered sessions, not the page and not the table."""
     assert get(api, "/v1/sessions", user_id="u1", limit=1)["pagination"]["total"] == 2
@@ -308,7 +377,7 @@ def test_dates_select_sessions_that_overlap_and_leave_totals_whole(api: httpx.Cl
     assert sorted(ids(api, end_date=iso(T0 + 99 * S))) == ["s0"]
     inside = get(api, "/v1/sessions", start_date=iso(T0 + 150 * S), end_date=iso(T0 + 160 * S))["data"]
     assert {item["id"] for item in inside} == {"s0", "s1"}
-    assert inside[0] == get(api, f"/v1/sessions/{inside[0]['id']}")["data"]
+    assert inside[0] == without_breakdown(api, inside[0]["id"])
 
 
 def test_dates_may_be_days_have_offsets_or_lie_at_the_ends_of_time(api: httpx.Client) -> None:
@@ -402,9 +471,13 @@ def test_traces_come_as_they_happened_with_all_their_spans_once(api: httpx.Clien
         "latency_ms": 1_000.0,
         "cost": 0.0000025,
         "tokens": 12,
+        "input_tokens": 8,
+        "output_tokens": 4,
+        "cache_read_tokens": 3,
+        "cache_write_tokens": 2,
         "span_count": 2,
         "error_count": 0,
-        "tags": [],
+        "tags": ["a", "b"],
     }
     root, call = spans
     assert root["status"] == "ERROR"
@@ -430,7 +503,15 @@ def test_traces_come_as_they_happened_with_all_their_spans_once(api: httpx.Clien
         "input_tokens": 8,
         "output_tokens": 4,
         "tokens": 12,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
+        "reasoning_tokens": 0,
+        "counts": True,
         "cost": 0.0000025,
+        "input_cost": 0.0000005,
+        "output_cost": 0.000002,
+        "ttft_ms": None,
+        "session_id": "",
         "metadata": {},
         "span_kind": "Client",
         "service_name": "svc",
@@ -489,9 +570,14 @@ def test_nothing_of_another_tenant_is_ever_visible(api: httpx.Client) -> None:
 def test_the_api_describes_itself(api: httpx.Client) -> None:
     """`/openapi.json` names every route and the parameters of the list."""
     paths = get(api, "/openapi.json")["paths"]
-    assert set(paths) >= {"/v1/sessions", "/v1/sessions/{session_id}", "/v1/sessions/{session_id}/traces", "/v1/traces"}
+    sessions, threads = "/v1/sessions/{session_id}", "/v1/threads/{thread_id}"
+    assert set(paths) == {
+        *("/v1/sessions", sessions, f"{sessions}/traces", "/v1/traces"),
+        *("/v1/models", "/v1/threads", threads, f"{threads}/sessions"),
+    }
     names = {parameter["name"] for parameter in paths["/v1/sessions"]["get"]["parameters"]}
-    contract = "limit offset start_date end_date sort_by sort_order search name userId user_id"
+    contract = "limit offset start_date end_date sort_by sort_order search name userId user_id "
+    contract += "thread_id environment tag model metadata.{key}"
     assert names == set(contract.split())
 
 
@@ -502,7 +588,7 @@ def test_a_store_that_is_gone_answers_service_unavailable_and_says_nothing_of_th
     gone = SessionQueries(_Gone(), store_config.database)
     broken = SessionQueries(chdb_client(), "no_such_database")
     for reader, status, code in ((gone, 503, "service_unavailable"), (broken, 500, "internal_error")):
-        with served(create_app(QueryPool([reader], 0), DEFAULT_TENANT, "0")) as url:
+        with served(create_app(QueryPool([reader], 0), DEFAULT_TENANT, "0", Prices())) as url:
             response = httpx.get(f"{url}/v1/sessions", timeout=60)
         assert (response.status_code, response.json()["error"]["code"]) == (status, code)
         assert "database" not in response.text.lower()

@@ -15,18 +15,24 @@ from typing import Any
 
 import psutil
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processor.clock import now_ns
 from processor.errors import Permanent, Retryable
+from processor.log.base import Record
 from processor.log.memory import MemoryLog, MemoryLogConfig
 from processor.model import Receipt
+from processor.signals import Signal
 from processor.store.clickhouse import ClickHouseStore
 from processor.store.connection import StoreConfig
 from processor.telemetry.metrics import Metrics
 from processor.worker import RollupConfig, Worker, WorkerConfig
+from processor.worker.config import ThreadsConfig
+from processor.worker.decoding import Decoding
+from processor.worker.worker import THREAD_IDLE_AFTER_S
 
 DEADLINE_S = 60
 
@@ -49,7 +55,7 @@ async def running(
 ) -> AsyncIterator[tuple[Worker, MemoryLog]]:
     """A worker that polls and ticks; stopped in order at the end."""
     log = MemoryLog(MemoryLogConfig())
-    worker = Worker(config or WorkerConfig(), log, store, Metrics(), scratch)
+    worker = Worker(config or WorkerConfig(), {Signal.TRACES: log}, store, Metrics(), scratch)
     await worker.start()
     try:
         yield worker, log
@@ -149,6 +155,32 @@ def test_a_request_that_kills_every_decoder_is_refused_and_leaves_nothing(
     assert traces_in(client, store_config, "kills") == 3
 
 
+def test_batches_of_all_signals_outlive_a_decoder_that_one_of_them_may_have_killed(tmp_path: Path) -> None:
+    """They are decoded in one process; when it dies, each has another chance in a process of its own."""
+    logs = ExportLogsServiceRequest()
+    logs.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=now_ns())
+    work = [(Signal.TRACES, request("beside", 3)), (Signal.LOGS, logs.SerializeToString())] * 3
+
+    async def scenario() -> list[int]:
+        decoding = Decoding(WorkerConfig(), tmp_path)
+        await decoding.start()
+        (shared,) = decoders()
+        os.kill(shared.pid, signal.SIGSTOP)
+        batches = [
+            asyncio.create_task(decoding.batch(of, [Record("acme", value)], number))
+            for number, (of, value) in enumerate(work)
+        ]
+        await asyncio.sleep(0)  # they are handed over
+        os.kill(shared.pid, signal.SIGKILL)
+        try:
+            return [(await batch).items for batch in batches]
+        finally:
+            decoding.stop()
+
+    assert asyncio.run(scenario()) == [3, 1] * 3
+    assert not decoders()
+
+
 def test_no_process_is_left_by_a_stop(store: ClickHouseStore, tmp_path: Path) -> None:
     """The decoder ends with its worker."""
 
@@ -246,3 +278,19 @@ def test_a_stop_takes_no_longer_than_it_may(
     assert traces_in(client, store_config, "hurry") == 0
     asyncio.run(next_one())
     assert traces_in(client, store_config, "hurry") == 5
+
+
+def test_views_know_the_configuration_of_the_worker_that_started_last(
+    store: ClickHouseStore, client: Any, store_config: StoreConfig, tmp_path: Path
+) -> None:
+    """`threads.idle_after_s` is in the store before the first span is."""
+
+    async def start_and_stop(idle_after_s: int) -> None:
+        config = WorkerConfig(threads=ThreadsConfig(idle_after_s))
+        async with running(store, tmp_path, config) as (worker, _):
+            assert worker.healthy
+
+    for idle_after_s in (86_400, 7):
+        asyncio.run(start_and_stop(idle_after_s))
+        query = f"SELECT name, value FROM {store_config.database}.settings FINAL"
+        assert client.query(query).result_rows == [(THREAD_IDLE_AFTER_S, str(idle_after_s))]

@@ -8,13 +8,14 @@ from typing import Any
 from processor.clock import now_ns
 from processor.model import DEFAULT_TENANT
 from tests.oracle import expected
+from tests.prices import price
 
 Row = dict[str, Any]
 
 
 def assert_tables_hold(load: Iterable[bytes], read: Callable[[str], Sequence[Row]], database: str = "otel") -> None:
     """Spans once each, and every trace and session row exactly the oracle's. `read` runs a query."""
-    truth = expected([(DEFAULT_TENANT, request) for request in load], now_ns())
+    truth = expected([(DEFAULT_TENANT, request) for request in load], now_ns(), price)
     count = sum(row["span_count"] for row in truth.trace_sessions.values())
     spans = read(f"SELECT count() AS all, uniqExact(TraceId, SpanId) AS distinct FROM {database}.otel_traces FINAL")
     assert spans == [{"all": count, "distinct": count}]
