@@ -9,10 +9,10 @@ from processor.store.base import Store
 from processor.worker.batch import Batch, write_batch
 
 
-def insert_wide(store: Store, batch: Batch) -> None:
-    """Rows of `otel_traces`."""
+def insert_wide(store: Store, batch: Batch, table: str = "otel_traces") -> None:
+    """Rows of a signal's own table."""
     with tempfile.TemporaryDirectory() as directory:
-        store.insert_otel_traces(write_batch(batch, Path(directory), 0).wide)
+        store.insert_wide(table, write_batch(batch, Path(directory), 0).wide)
 
 
 def insert_narrow(store: Store, batch: Batch, batch_seq: int) -> None:

@@ -10,7 +10,6 @@ better, than free text. Numbers are bounded so that no sum over a set leaves 64 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -22,7 +21,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processor.model import DEFAULT_TENANT
-from tests.oracle import tables
+from tests.attribute_strategies import RESOURCES, SCOPES, Pairs, span_attributes
 
 NOW_NS = 1_800_000_000 * 10**9
 BASE_NS = NOW_NS - 3600 * 10**9
@@ -38,8 +37,6 @@ TRACES = (
     (("acme", 1), ("acme", 2), (DEFAULT_TENANT, 2), (DEFAULT_TENANT, 3)),
 )
 
-Pairs = tuple[tuple[str, Any], ...]
-
 
 @dataclass(frozen=True)
 class SentSpan:
@@ -47,6 +44,7 @@ class SentSpan:
 
     tenant: str
     resource: Pairs
+    scope: str
     span: Span
 
 
@@ -68,137 +66,22 @@ class Deliver:
 
 Step = Deliver | Action
 
-# --- Attributes: each table below lists values; a value that comes first is what an example shrinks to. ---
-
-IDS = ("s1", "s2", " s1 ", '"s2"')
-ODD_IDS = ("größe-☃", "12345", "-1.5", 7, True, 1.5, "s\x00n", '"s1', '"')
-USELESS = ("", "   ", "null", "None", "undefined", "nan", '""', '"null"', "[Scrubbed due to 'session']", math.nan)
-SHAPELESS = (None, ["s1"], {"id": "s1"}, b"s1")
-ID_VALUES = (*IDS * 16, *ODD_IDS, *USELESS, *SHAPELESS)
-TEXT_VALUES = ("a", "b", "Ünï ☃", '"a"', "  b", 5, False, *USELESS[:4], None)
-TOKENS = (7, 1, 394, 7.0, "7", '"7"', " 12 ", "007", 5000, 0, 0.0, "0", 2**53)
-NO_TOKENS = (-1, 1.5, 2**53 + 1, True, math.nan, math.inf, "7.0", "seven", "-7", "", "null", "9" * 30, None, [7])
-TOKEN_VALUES = (*TOKENS, *TOKENS, *NO_TOKENS)
-COSTS = (0.0021, "0.00118", 1, 2.5e-9, 3.5e-9, 5e-10, 1e-10, "1e-05", '"0.25"', " 0.5 ", 0.1, 12345.678901234, 0, "0.0")
-NO_COSTS = (-1.0, math.nan, math.inf, "free", True, 9.1e9, "", None)
-COST_VALUES = (*COSTS, *COSTS, *NO_COSTS)
-PROVIDERS = (
-    "openai",
-    "openai.responses",
-    "Anthropic",
-    "gcp.gemini",
-    "az.ai.openai",
-    "aws.bedrock",
-    "azure-openai.chat",
-)
-NO_PROVIDERS = ("LangChain", "strands-agents", "microsoft.agent_framework", "gcp.vertex.agent", ".", "")
-MODELS = ("gpt-5", "claude-opus-5", '"gpt-5"', "gpt-4o-2024-08-06", "", "null")
-
-KINDS: tuple[Pairs, ...] = (
-    (),
-    (("gen_ai.operation.name", "chat"),),
-    (("ai.operationId", "ai.generateText.doGenerate"),),
-    (("openinference.span.kind", "LLM"),),
-    (("agentmark.span.kind", "llm"),),
-    (("langfuse.observation.type", "generation"),),
-    (("mlflow.spanType", '"CHAT_MODEL"'),),
-    (("gen_ai.request.model", "gpt-5"),),
-    (("llm.request.type", "Completion"),),
-    (("lmnr.span.type", "LLM"),),
-    (("ai.operationId", "ai.streamText"),),
-    (("gen_ai.operation.name", "invoke_agent"),),
-    (("openinference.span.kind", '"agent"'),),
-    (("span.type", "interaction"),),
-    (("gen_ai.operation.name", "execute_tool"), ("gen_ai.tool.name", "search")),
-    (("ai.operationId", "ai.toolCall"),),
-    (("gen_ai.tool.call.id", "call_1"),),
-    (("traceloop.span.kind", "tool"),),
-    (("langsmith.span.kind", "retriever"), ("gen_ai.operation.name", "embeddings")),
-    (("gen_ai.operation.name", "embeddings"),),
-    (("traceloop.span.kind", "workflow"),),
-    (("langsmith.span.kind", "chain"), ("gen_ai.operation.name", "chain")),
-    (("agentops.span.kind", "session"),),
-    (("langfuse.observation.type", "span"), ("gen_ai.operation.name", "chat")),
-    (("lmnr.span.type", "CACHED"), ("gen_ai.operation.name", "chat")),
-    (("gen_ai.operation.name", "Chat"), ("gen_ai.tool.name", "get_weather")),
-    (("gen_ai.operation.name", 7), ("gen_ai.tool.name", "null")),
-    (("span.type", "llm_request"), ("input_tokens", 2), ("output_tokens", "1200")),
-    (("span.type", '"claude_code.llm_request"'), ("input_tokens", 3), ("success", False)),
-    (("input_tokens", 10), ("output_tokens", 10), ("success", False)),
-)
-
-ERRORS: tuple[Pairs, ...] = (
-    *[()] * 30,
-    (("error.type", "timeout"),),
-    (("error.type", 500),),
-    (("error.type", ""),),
-    (("langfuse.observation.level", "ERROR"),),
-    (("langfuse.observation.level", "error"),),
-    (("langfuse.observation.level", "WARNING"),),
-    (("span.type", "llm_request"), ("success", "false")),
-    (("span.type", "llm_request"), ("success", True)),
-)
-
-ODD: tuple[Pairs, ...] = (
-    *[()] * 100,
-    (("logfire.span_type", "pending_span"),),
-    (("logfire.span_type", "span"),),
-    (("lmnr.internal.metadata_only", True),),
-    (("lmnr.internal.metadata_only", "true"),),
-    (("lmnr.internal.metadata_only", False),),
-    (("langsmith.trace.session_id", "a-project"), ("mcp.session.id", "a-transport")),
-    (("payload", {"nested": [1, {"deep": b"\x00\xff"}]}), ("", "no key"), ("note", "\x00☃" * 20)),
-)
-
-RESOURCES: tuple[Pairs, ...] = (
-    *[(("service.name", "api"),), (("service.name", "worker"), ("host", 7)), ()] * 4,
-    (("service.name", "Größe"), ("session.id", "null")),
-    (("service.name", "api"), ("session.id", "r1")),
-    (("session.id", "s1"),),
-)
-
-
-def _attributes(keys: Sequence[str], values: Sequence[Any], *, one_in: int) -> st.SearchStrategy[Pairs]:
-    """One attribute of a precedence table on one span in `one_in`: a single draw, which keeps generation fast."""
-    present = [((key, value),) for key in keys for value in values]
-    return st.sampled_from([()] * (len(present) * (one_in - 1)) + present)
-
-
-_COST_KEYS = tuple(key for keys in tables.COSTS for key in keys)
-_TOKEN_KEYS = (*tables.INPUT_TOKENS, *tables.OUTPUT_TOKENS, *tables.TOTAL_TOKENS)
-
-_USAGE: tuple[Pairs, ...] = (
-    *[()] * 24,
-    *[(("gen_ai.usage.input_tokens", i), ("gen_ai.usage.output_tokens", o)) for i in TOKENS for o in (3, "4", 0)],
-    *[(("llm.token_count.prompt", tokens), ("llm.token_count.total", 99)) for tokens in TOKENS],
-    *[(("gen_ai.usage.total_tokens", tokens),) for tokens in TOKEN_VALUES],
-)
-
-_span_attributes: st.SearchStrategy[list[tuple[str, Any]]] = st.tuples(
-    st.sampled_from(
-        [*KINDS, *KINDS, *KINDS, *[((key, value),) for key, kinds in tables.SPAN_KINDS for value in kinds]]
-    ),
-    st.sampled_from(_USAGE),
-    _attributes(_TOKEN_KEYS, TOKEN_VALUES, one_in=3),
-    _attributes(_COST_KEYS, COST_VALUES, one_in=2),
-    _attributes(_COST_KEYS, COST_VALUES, one_in=4),
-    _attributes(tables.STRONG_SESSION_IDS, ID_VALUES, one_in=2),
-    _attributes((*tables.STRONG_SESSION_IDS, *tables.WEAK_SESSION_IDS), ID_VALUES, one_in=3),
-    _attributes(tables.SESSION_NAMES, TEXT_VALUES, one_in=2),
-    _attributes((*tables.USER_IDS, *tables.THREAD_IDS), (*TEXT_VALUES, "42"), one_in=2),
-    _attributes(tables.MODELS, MODELS, one_in=2),
-    _attributes(tables.PROVIDERS, (*PROVIDERS, *NO_PROVIDERS), one_in=2),
-    st.sampled_from(ERRORS),
-    st.sampled_from(ODD),
-).map(lambda parts: [pair for part in parts for pair in part])
-
 # --- Spans and traces ---
 
 PARENTS = (*["previous"] * 6, *["any"] * 6, "none", "zeros", "missing", "knot")
 DURATIONS = (1, 2, 5, 10, 0, -3)
-NAMES = ("chat", "run", "claude_code.llm_request", "", "ünï ☃")
-EVENTS = (*[()] * 20, ("exception",), ("gen_ai.choice", "exception"), ("Exception",))
-STATUS_CODES = (0, 0, 0, 0, 0, 0, 1, 2)
+NAMES = ("chat", "run", "claude_code.llm_request", "", "ünï ☃", "checkout.session", ".session")
+EVENTS: tuple[tuple[tuple[str, Pairs], ...], ...] = (
+    *[()] * 20,
+    (("exception", ()),),
+    (("gen_ai.choice", ()), ("exception", (("exception.type", "ValueError"),))),
+    (("Exception", (("exception.message", "no exception"),)),),
+    (("exception", (("exception.message", "first"),)), ("exception", (("exception.message", "last"),)), ("end", ())),
+    (("exception", (("exception.message", "first"),)), ("exception", (("exception.type", " E "),))),
+    (("exception", (("exception.message", "null"), ("exception.type", 7))),),
+    (("exception", (("exception.message", "long ☃" * 100),)),),
+)
+STATUSES = (*[(0, "")] * 6, (1, ""), (1, "fine"), (2, ""), (2, "too long ☃" * 50), (2, "timeout"), (0, "unread"))
 
 _shape = st.tuples(
     st.sampled_from(PARENTS),
@@ -206,9 +89,13 @@ _shape = st.tuples(
     st.integers(0, 12),
     st.sampled_from(DURATIONS),
     st.sampled_from(NAMES),
-    st.sampled_from(STATUS_CODES),
+    st.sampled_from(STATUSES),
     st.sampled_from(EVENTS),
     st.sampled_from(RESOURCES),
+    st.sampled_from(SCOPES),
+)
+_twins = st.lists(
+    st.tuples(st.integers(0, 11), st.sampled_from(SCOPES), st.sampled_from((0, 1, 3, 9)), st.booleans()), max_size=2
 )
 
 
@@ -220,7 +107,7 @@ def _traces(draw: st.DrawFn, tenant: str, number: int) -> list[SentSpan]:
     begin = draw(st.sampled_from((0, 3, 6, 20, 1000)))
     sent = []
     for index in range(size):
-        parent, other, offset, duration, name, status, events, resource = draw(_shape)
+        parent, other, offset, duration, name, status, events, resource, scope = draw(_shape)
         start_ns = BASE_NS + (begin + offset) * UNIT_NS
         span = Span(
             trace_id=number.to_bytes(16, "big"),
@@ -228,8 +115,11 @@ def _traces(draw: st.DrawFn, tenant: str, number: int) -> list[SentSpan]:
             name=name,
             start_time_unix_nano=start_ns,
             end_time_unix_nano=0 if duration == -3 and other == 0 else start_ns + duration * UNIT_NS,
-            attributes=[_key_value(key, value) for key, value in _unique(draw(_span_attributes))],
-            events=[Span.Event(name=event) for event in events],
+            attributes=[_key_value(key, value) for key, value in _unique(draw(span_attributes))],
+            events=[
+                Span.Event(name=event, attributes=[_key_value(key, value) for key, value in said])
+                for event, said in events
+            ],
         )
         if parent == "zeros":
             span.parent_span_id = bytes(8)
@@ -239,9 +129,21 @@ def _traces(draw: st.DrawFn, tenant: str, number: int) -> list[SentSpan]:
             span.parent_span_id = _span_id(other % size, step)  # itself or a later one: a cycle
         elif parent != "none" and index > 0:
             span.parent_span_id = _span_id(index - 1 if parent == "previous" else other % index, step)
-        span.status.code = status
-        sent.append(SentSpan(tenant, resource, span))
+        span.status.code, span.status.message = status
+        sent.append(SentSpan(tenant, resource, scope, span))
+    for index, (other, scope, later, same_response) in enumerate(draw(_twins)):
+        sent.append(_twin(sent[other % size], index, scope, later, same_response))
     return sent
+
+
+def _twin(sent: SentSpan, index: int, scope: str, later: int, same_response: bool) -> SentSpan:
+    """What a second instrumentation says of a span, beside it, some units later."""
+    twin = _changed(sent, _set(span_id=(0x20 + index).to_bytes(8, "big")))
+    twin.span.start_time_unix_nano += later * UNIT_NS
+    twin.span.end_time_unix_nano += later * UNIT_NS
+    if not same_response:
+        _say("gen_ai.response.id", "of the twin")(twin.span)
+    return SentSpan(twin.tenant, twin.resource, scope, twin.span)
 
 
 def _unique(pairs: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
@@ -350,7 +252,7 @@ def _changed(sent: SentSpan, change: Callable[[Span], None]) -> SentSpan:
     span = Span()
     span.CopyFrom(sent.span)
     change(span)
-    return SentSpan(sent.tenant, sent.resource, span)
+    return SentSpan(sent.tenant, sent.resource, sent.scope, span)
 
 
 @st.composite
@@ -412,17 +314,17 @@ def requests_of(spans: Iterable[SentSpan]) -> list[tuple[str, ExportTraceService
 
 
 def _request(spans: Sequence[SentSpan]) -> ExportTraceServiceRequest:
-    """Neighbours of one resource share a `ResourceSpans`; an empty scope and an empty resource stand before each."""
+    """Neighbours of one origin share a `ScopeSpans`; an empty scope and an empty resource stand before each."""
     request = ExportTraceServiceRequest()
-    resource: Pairs | None = None
+    origin: tuple[Pairs, str] | None = None
     for sent in spans:
-        if sent.resource != resource or not request.resource_spans:
-            resource = sent.resource
+        if (sent.resource, sent.scope) != origin:
+            origin = (sent.resource, sent.scope)
             request.resource_spans.add()
             resource_spans = request.resource_spans.add()
-            resource_spans.resource.attributes.extend(_key_value(key, value) for key, value in resource)
+            resource_spans.resource.attributes.extend(_key_value(key, value) for key, value in sent.resource)
             resource_spans.scope_spans.add()
-            resource_spans.scope_spans.add().scope.name = "tests"
+            resource_spans.scope_spans.add().scope.name = sent.scope
         request.resource_spans[-1].scope_spans[-1].spans.append(sent.span)
     return request
 

@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = "processor"
 
-_BASE = {"model", "errors", "clock", "endpoint", "role"}
-_PURE = {"decode", "conventions", "rollup"}
+_BASE = {"model", "errors", "clock", "endpoint", "role", "signals", "metric_model"}
+_PURE = {"decode", "conventions", "pricing", "rollup"}
 _EDGES = {"telemetry"}  # metrics and logging: the shell around the pure core may report what it does
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -25,24 +25,33 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clock": set(),
     "endpoint": {"errors"},
     "role": set(),
+    "signals": set(),
+    "metric_model": set(),
     "asgi": {"endpoint", "errors"},
-    **{name: {"model", "errors"} | _PURE for name in _PURE},
+    **{name: {"model", "errors", "signals", "metric_model"} | _PURE for name in _PURE},
     "telemetry": _BASE | {"telemetry"},
     "receiver": _BASE | _EDGES | {"asgi", "decode.outline", "receiver", "log.base"},
     "log": _BASE | _EDGES | {"decode.outline", "log"},
     "store": _BASE | _EDGES | {"store"},
     "worker": _BASE | _EDGES | _PURE | {"allocators", "log", "store", "worker"},
-    "api": _BASE | {"api", "store.queries"},
+    "api": _BASE | {"api", "pricing", "rollup", "store.queries"},
     "clickhouse_http": _BASE | {"clickhouse_http", "store.connection"},
     "config": _BASE | _EDGES | {"config", "api.config", "clickhouse_http.config", "receiver", "log", "store", "worker"},
-    "service": _BASE | _EDGES | {"api", "asgi", "clickhouse_http", "config", "receiver", "log", "store", "worker"},
+    "service": _BASE
+    | _EDGES
+    | {"api", "asgi", "clickhouse_http", "config", "receiver", "log", "pricing", "store", "worker"},
     "process": {"config", "service"},
-    "cli": {"allocators", "cli", "config", "errors", "log.kafka", "process", "role", "store", "telemetry.logging"},
+    "repricing": {"config", "errors", "pricing", "store", "worker"},
+    "cli": {
+        *("allocators", "cli", "config", "errors", "log.kafka", "process", "repricing", "role", "store"),
+        "telemetry.logging",
+    },
 }
 """What each part of `processor` may import of the rest; a dotted name is one module of a part."""
 
 EFFECTS = ["asyncio", "grpc", "aiokafka", "clickhouse_connect", "chdb", "logging", "structlog", "prometheus_client"]
 EFFECTS += ["httpx", "uvicorn", "fastapi", "starlette", "socket", "subprocess", "threading", "time", "processor.clock"]
+EFFECTS += ["genai_prices.update_prices"]  # which fetches prices in a thread of its own
 """What a pure module must not even import."""
 
 
@@ -125,6 +134,7 @@ def test_the_package_itself_imports_nothing_of_itself() -> None:
         ("processor.receiver.x", "from processor.decode.otlp import Decoder"),
         ("processor.log.x", "from processor.decode import wide"),
         ("processor.api.x", "from processor.store.connection import connect"),
+        ("processor.api.x", "from processor.worker.rollups import Rollups"),
         ("processor.clickhouse_http.x", "from processor.api.pool import QueryPool"),
         ("processor.clickhouse_http.x", "from processor.receiver.compression import decompress"),
         ("processor.worker.x", "from processor.service import Service"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
 import grpc
@@ -16,9 +16,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from processor.errors import OtelSessionsError
 from processor.log.base import Receipt, Record
 from processor.log.memory import MemoryLog, MemoryLogConfig
+from processor.receiver.item_count import count_items
 from processor.receiver.otlp_grpc import OtlpGrpcConfig, OtlpGrpcReceiver
 from processor.receiver.otlp_http import OtlpHttpConfig, OtlpHttpReceiver
-from processor.receiver.span_count import count_spans
+from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
 
 MIB = 1024 * 1024
@@ -33,7 +34,7 @@ Outcome = Receipt | OtelSessionsError | None
 
 def accept_all(record: Record) -> Outcome:
     """What a worker answers to good data."""
-    return Receipt(accepted_spans=count_spans(record.value) or 0)
+    return Receipt(accepted_spans=count_items(record.value, Signal.TRACES) or 0)
 
 
 def request_bytes(spans: int = 3, filler: int = 0) -> bytes:
@@ -99,12 +100,16 @@ async def bench(
     grpc_config: OtlpGrpcConfig = GRPC,
     http_config: OtlpHttpConfig = HTTP,
     queue_bytes_max: int = 8 * MIB,
+    signals: Iterable[Signal] = (Signal.TRACES,),
 ) -> AsyncIterator[Bench]:
-    """Start everything, consume the log in a task (an outcome of None leaves the record waiting), stop everything."""
+    """Start everything, consume the log in a task (an outcome of None leaves the record waiting), stop everything.
+
+    All `signals` go to the one log, others to none.
+    """
     log = MemoryLog(MemoryLogConfig(queue_bytes_max=queue_bytes_max))
-    metrics = Metrics()
-    grpc_receiver = OtlpGrpcReceiver(grpc_config, log, metrics)
-    http_receiver = OtlpHttpReceiver(http_config, log, metrics)
+    metrics, logs = Metrics(), dict.fromkeys(signals, log)
+    grpc_receiver = OtlpGrpcReceiver(grpc_config, logs, metrics)
+    http_receiver = OtlpHttpReceiver(http_config, logs, metrics)
     await grpc_receiver.start()
     await http_receiver.start()
     options = [("grpc.max_send_message_length", -1)]

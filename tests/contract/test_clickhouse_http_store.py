@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from processor.clickhouse_http.settings import QUERY_BYTES_MAX
-from processor.model import DEFAULT_TENANT, SESSION_SPANS
+from processor.model import DEFAULT_TENANT, SESSION_ROLLUPS, SESSION_SPANS
 from processor.store.clickhouse import ClickHouseStore, open_store
 from processor.store.connection import StoreConfig, connect
 from processor.store.queries import SessionQueries
@@ -65,11 +65,12 @@ def test_migrating_again_changes_nothing(store: ClickHouseStore, server: StoreCo
 
 def test_sessions_written_over_http_are_read_by_the_api(store: ClickHouseStore, server: StoreConfig) -> None:
     """Parameters and settings of the reading side, through the same wire."""
-    store.write_sessions(pl.DataFrame([session("one", name="first", models=["m"], providers=["p"], services=["s"])]))
+    row = session("one", name="first", models=["m"], providers=["p"], services=["s"])
+    store.write_sessions(pl.DataFrame([row], schema=SESSION_ROLLUPS))
     queries = SessionQueries(connect(server), server.database)
-    row = queries.get_session(DEFAULT_TENANT, "one")
-    assert row is not None
-    assert row["name"] == "first"
+    found = queries.get_session(DEFAULT_TENANT, "one")
+    assert found is not None
+    assert found["name"] == "first"
 
 
 def test_every_way_to_insert(server: StoreConfig) -> None:

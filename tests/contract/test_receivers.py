@@ -30,7 +30,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from processor.errors import ConfigError, Overloaded, Permanent, Retryable
 from processor.log.base import Receipt, Record
-from processor.log.memory import MemoryLog, MemoryLogConfig
 from processor.model import DEFAULT_TENANT
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
 from processor.receiver.otlp_http import OtlpHttpReceiver
@@ -235,8 +234,8 @@ def test_stopping_log(transport: str, refuse: Refuse) -> None:
     asyncio.run(scenario())
 
 
-def test_other_signals_are_accepted_and_counted() -> None:
-    """Logs and metrics succeed on both transports, reach no log, and are counted as ignored."""
+def test_a_signal_that_is_not_carried_is_accepted_and_counted() -> None:
+    """Without a log for them, logs and metrics succeed on both transports and are counted as ignored."""
 
     async def scenario() -> None:
         async with bench() as running:
@@ -256,7 +255,7 @@ def test_life_cycle(build: Callable[..., OtlpGrpcReceiver | OtlpHttpReceiver]) -
     """Stop is safe before start and twice, start twice is one start, and a stopped receiver starts again."""
 
     async def scenario() -> None:
-        receiver = build(MemoryLog(MemoryLogConfig()), Metrics())
+        receiver = build({}, Metrics())
         assert receiver.port == 0
         await receiver.stop(0)
         await receiver.start()
@@ -276,13 +275,13 @@ def test_wrong_endpoint(endpoint: str) -> None:
     """An endpoint that is no address, or taken by another receiver, is a configuration error."""
 
     async def scenario() -> None:
-        log, metrics = MemoryLog(MemoryLogConfig()), Metrics()
-        first = OtlpGrpcReceiver(GRPC, log, metrics)
+        metrics = Metrics()
+        first = OtlpGrpcReceiver(GRPC, {}, metrics)
         await first.start()
         wrong = f"127.0.0.1:{first.port}" if endpoint == "taken" else endpoint
         for receiver in (
-            OtlpGrpcReceiver(dataclasses.replace(GRPC, endpoint=wrong), log, metrics),
-            OtlpHttpReceiver(dataclasses.replace(HTTP, endpoint=wrong), log, metrics),
+            OtlpGrpcReceiver(dataclasses.replace(GRPC, endpoint=wrong), {}, metrics),
+            OtlpHttpReceiver(dataclasses.replace(HTTP, endpoint=wrong), {}, metrics),
         ):
             with pytest.raises(ConfigError, match="endpoint"):
                 await receiver.start()

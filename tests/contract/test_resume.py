@@ -8,20 +8,18 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from processor.decode.otlp import Decoder
-from processor.decode.verdicts import Admission
 from processor.log.base import Record
 from processor.store.clickhouse import ClickHouseStore
 from processor.telemetry.metrics import Metrics
 from processor.worker import RollupConfig
-from processor.worker.batch import Batch, make_batch
+from processor.worker.batch import Batch, BatchMaker
 from processor.worker.rollups import Rollups
 from tests.storing import insert_narrow
 from tests.strategies import NOW_NS
 
 pytestmark = pytest.mark.every_store
 
-DECODER = Decoder(Admission())
+BATCHES = BatchMaker()
 
 
 def batch_of(tenant: str, trace: int, session: str, *, pending: bool = False) -> Batch:
@@ -32,7 +30,7 @@ def batch_of(tenant: str, trace: int, session: str, *, pending: bool = False) ->
         span.attributes.append(KeyValue(key="logfire.span_type", value=AnyValue(string_value="pending_span")))
     request = ExportTraceServiceRequest()
     request.resource_spans.add().scope_spans.add().spans.append(span)
-    return make_batch(DECODER, [Record(tenant, request.SerializeToString())], NOW_NS)
+    return BATCHES.make([Record(tenant, request.SerializeToString())], NOW_NS)
 
 
 def start(store: ClickHouseStore) -> tuple[Rollups, int]:

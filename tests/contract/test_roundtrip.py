@@ -23,19 +23,17 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from processor.decode.otlp import Decoder
-from processor.decode.verdicts import Admission
 from processor.log.base import Record
 from processor.model import Receipt
 from processor.store.clickhouse import ClickHouseStore
 from processor.store.connection import StoreConfig
-from processor.worker.batch import make_batch
+from processor.worker.batch import BatchMaker
 from tests.storing import insert_wide
 from tests.strategies import DAY_NS, NOW_NS, any_value
 
 pytestmark = pytest.mark.every_store
 
-DECODER = Decoder(Admission())
+BATCHES = BatchMaker()
 TENANTS = (f"example-{number}" for number in itertools.count())
 TIME_NS_MAX = 2**63 - 1
 
@@ -50,7 +48,7 @@ def stored(
 ) -> dict[str, Row]:
     """Send a request the way the worker does, and read its rows back, whole, by span id. Times come in nanoseconds."""
     tenant = next(TENANTS)
-    batch = make_batch(DECODER, [Record(tenant, request.SerializeToString())], NOW_NS)
+    batch = BATCHES.make([Record(tenant, request.SerializeToString())], NOW_NS)
     spans = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
     assert batch.outcomes == [Receipt(accepted_spans=spans)]
     insert_wide(store, batch)

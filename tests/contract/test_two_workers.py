@@ -20,16 +20,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from processor.decode.otlp import Decoder
-from processor.decode.verdicts import Admission
 from processor.log.base import Record
 from processor.store.clickhouse import ClickHouseStore
 from processor.store.connection import StoreConfig
 from processor.telemetry.metrics import Metrics
 from processor.worker import RollupConfig
-from processor.worker.batch import make_batch
+from processor.worker.batch import BatchMaker
 from processor.worker.rollups import Rollups
 from tests.oracle import expected
+from tests.prices import price
 from tests.storing import insert_narrow
 from tests.strategies import NOW_NS
 
@@ -37,7 +36,7 @@ pytestmark = pytest.mark.every_store
 
 WORKERS = 2
 TRACES = 3
-DECODER = Decoder(Admission())
+BATCHES = BatchMaker()
 EXAMPLES = itertools.count()
 
 
@@ -99,7 +98,7 @@ class Player(threading.Thread):
         try:
             self._pause()
             for number, delivery in enumerate(self._deliveries):
-                batch = make_batch(DECODER, [Record(self._tenant, delivery.request())], NOW_NS)
+                batch = BATCHES.make([Record(self._tenant, delivery.request())], NOW_NS)
                 insert_narrow(self, batch, number)  # type: ignore[arg-type]
                 self._rollups.add(batch.narrow, number, 0.0, delivery.placed)
                 while not self._rollups.is_current:
@@ -143,7 +142,7 @@ def play(
 
 def assert_rows(client: Any, config: StoreConfig, tenant: str, deliveries: Sequence[Delivery]) -> None:
     """The session rows are the oracle's, and so are the trace rows."""
-    truth = expected([(tenant, delivery.request()) for delivery in deliveries], NOW_NS)
+    truth = expected([(tenant, delivery.request()) for delivery in deliveries], NOW_NS, price)
     for table, key, live, rows in (
         ("session_traces", ("tenant", "session_id", "trace_id"), "span_count > 0", truth.session_traces),
         ("session_rollups", ("tenant", "session_id"), "trace_count > 0", truth.session_rollups),
@@ -207,7 +206,7 @@ def test_what_is_assigned_anew_is_learned(store: ClickHouseStore, client: Any, s
     first, second = (Rollups(store, RollupConfig(), Metrics()) for _ in range(2))
     for number, (rollups, delivery) in enumerate([(first, before), (second, between), (first, after)]):
         rollups.learn()
-        batch = make_batch(DECODER, [Record("again", delivery.request())], NOW_NS)
+        batch = BATCHES.make([Record("again", delivery.request())], NOW_NS)
         insert_narrow(store, batch, number)
         rollups.add(batch.narrow, number, 0.0)
         while not rollups.is_current:

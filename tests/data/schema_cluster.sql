@@ -97,6 +97,9 @@ CREATE TABLE IF NOT EXISTS agents.session_spans_local ON CLUSTER 'main-1'
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(LZ4),
     parent_span_id String CODEC(LZ4),
+    source UInt8,
+    turn_id LowCardinality(String),
+    scope LowCardinality(String),
     service LowCardinality(String),
     name LowCardinality(String),
     kind LowCardinality(String),
@@ -104,23 +107,43 @@ CREATE TABLE IF NOT EXISTS agents.session_spans_local ON CLUSTER 'main-1'
     end_ns Int64 CODEC(Delta, LZ4),
     status_code UInt8,
     is_error Bool,
+    status_message String,
     session_id String,
     session_strength UInt8,
     session_name String,
     session_name_rank UInt8,
     user_id String,
     thread_id String,
+    environment LowCardinality(String),
+    end_state LowCardinality(String),
+    end_reason String,
+    tags String,
+    metadata String,
     model LowCardinality(String),
+    request_model LowCardinality(String),
     provider LowCardinality(String),
+    response_id String,
+    also_logged Bool,
     input_tokens Int64,
     output_tokens Int64,
     total_tokens Int64,
+    cache_read_tokens Int64,
+    cache_write_tokens Int64,
+    cache_write_1h_tokens Int64,
+    reasoning_tokens Int64,
     cost_nano_usd Int64,
+    input_cost_nano_usd Int64,
+    output_cost_nano_usd Int64,
+    ttft_ns Int64,
+    input_preview String,
+    output_preview String,
     batch_seq UInt64 DEFAULT 0,
     content_hash UInt64 MATERIALIZED cityHash64(
-        parent_span_id, service, name, kind, start_ns, end_ns, status_code, is_error, session_id, session_strength,
-        session_name, session_name_rank, user_id, thread_id, model, provider, input_tokens, output_tokens, total_tokens,
-        cost_nano_usd
+        parent_span_id, source, turn_id, scope, service, name, kind, start_ns, end_ns, status_code, is_error,
+        status_message, session_id, session_strength, session_name, session_name_rank, user_id, thread_id, environment,
+        end_state, end_reason, tags, metadata, model, request_model, provider, response_id, also_logged, input_tokens,
+        output_tokens, total_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, reasoning_tokens,
+        cost_nano_usd, input_cost_nano_usd, output_cost_nano_usd, ttft_ns, input_preview, output_preview
     ) CODEC(NONE)
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
@@ -132,7 +155,7 @@ SETTINGS min_bytes_for_wide_part = 268435456;
 CREATE TABLE IF NOT EXISTS agents.session_spans ON CLUSTER 'main-1' AS agents.session_spans_local
 ENGINE = Distributed('main-1', 'agents', 'session_spans_local', cityHash64(tenant, trace_id));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (2, '002_session_spans.sql', '5a3ded178b7fa8c9');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (2, '002_session_spans.sql', 'de6e3c9e050c0230');
 
 -- Which sessions a trace belongs to; one row for every trace ever seen, bound or not.
 CREATE TABLE IF NOT EXISTS agents.trace_sessions_local ON CLUSTER 'main-1'
@@ -161,15 +184,25 @@ CREATE TABLE IF NOT EXISTS agents.session_traces_local ON CLUSTER 'main-1'
     session_id String,
     trace_id String CODEC(ZSTD(1)),
     version UInt64,
+    source UInt8,
+    turn_id String,
     name LowCardinality(String),
     status_code UInt8,
     session_name String,
     session_name_rank UInt8,
     user_id String,
     thread_id String,
+    environment LowCardinality(String),
+    end_state LowCardinality(String),
+    end_reason String,
+    input_preview String,
+    output_preview String,
+    metadata String,
     start_ns Int64 CODEC(Delta, LZ4),
     end_ns Int64 CODEC(Delta, LZ4),
     llm_ns Int64,
+    ttft_ns Int64,
+    ttft_count Int64,
     span_count Int64,
     error_count Int64,
     llm_call_count Int64,
@@ -177,11 +210,34 @@ CREATE TABLE IF NOT EXISTS agents.session_traces_local ON CLUSTER 'main-1'
     input_tokens Int64,
     output_tokens Int64,
     total_tokens Int64,
+    cache_read_tokens Int64,
+    cache_write_tokens Int64,
+    reasoning_tokens Int64,
     cost_nano_usd Int64,
+    input_cost_nano_usd Int64,
+    output_cost_nano_usd Int64,
     unpriced_span_count Int64,
     models Array(LowCardinality(String)),
     providers Array(LowCardinality(String)),
     services Array(LowCardinality(String)),
+    tags Array(LowCardinality(String)),
+    usage Nested (
+        model LowCardinality(String),
+        provider LowCardinality(String),
+        service LowCardinality(String),
+        call_count Int64,
+        error_count Int64,
+        input_tokens Int64,
+        output_tokens Int64,
+        total_tokens Int64,
+        cache_read_tokens Int64,
+        cache_write_tokens Int64,
+        reasoning_tokens Int64,
+        cost_nano_usd Int64,
+        input_cost_nano_usd Int64,
+        output_cost_nano_usd Int64,
+        unpriced_count Int64
+    ),
     start DateTime64(9, 'UTC') ALIAS fromUnixTimestamp64Nano(start_ns, 'UTC'),
     end DateTime64(9, 'UTC') ALIAS fromUnixTimestamp64Nano(end_ns, 'UTC'),
     total_cost Decimal(18, 9) ALIAS reinterpret(cost_nano_usd, 'Decimal(18, 9)')
@@ -194,23 +250,32 @@ SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024;
 CREATE TABLE IF NOT EXISTS agents.session_traces ON CLUSTER 'main-1' AS agents.session_traces_local
 ENGINE = Distributed('main-1', 'agents', 'session_traces_local', cityHash64(tenant, session_id));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (4, '004_session_traces.sql', 'edf4d2d45bbbd5d7');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (4, '004_session_traces.sql', '3544bd53717bcb86');
 
 -- One session's rollup. The version is the sum of the versions of its trace rows: a fuller row always wins.
--- trace_count = 0: all its traces moved to other sessions.
+-- row_count = 0: all its traces moved to other sessions.
 CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
 (
     tenant LowCardinality(String),
     session_id String,
     version UInt64,
+    row_count Int64,
     name String,
     user_id String,
     thread_id String,
+    environment LowCardinality(String),
+    end_state LowCardinality(String),
+    end_reason String,
+    input_preview String,
+    output_preview String,
+    metadata String,
     trace_count Int64,
     active_ns Int64,
     start_ns Int64 CODEC(Delta, LZ4),
     end_ns Int64 CODEC(Delta, LZ4),
     llm_ns Int64,
+    ttft_ns Int64,
+    ttft_count Int64,
     span_count Int64,
     error_count Int64,
     llm_call_count Int64,
@@ -218,11 +283,18 @@ CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
     input_tokens Int64,
     output_tokens Int64,
     total_tokens Int64,
+    cache_read_tokens Int64,
+    cache_write_tokens Int64,
+    reasoning_tokens Int64,
     cost_nano_usd Int64,
+    input_cost_nano_usd Int64,
+    output_cost_nano_usd Int64,
     unpriced_span_count Int64,
     models Array(LowCardinality(String)),
     providers Array(LowCardinality(String)),
-    services Array(LowCardinality(String))
+    services Array(LowCardinality(String)),
+    tags Array(LowCardinality(String)),
+    metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)')
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version)
 ORDER BY (tenant, session_id)
@@ -231,7 +303,7 @@ SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024;
 CREATE TABLE IF NOT EXISTS agents.session_rollups ON CLUSTER 'main-1' AS agents.session_rollups_local
 ENGINE = Distributed('main-1', 'agents', 'session_rollups_local', cityHash64(tenant, session_id));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', 'e108da248195eb18');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', '2330b6f3d0c18a45');
 
 -- How far an embedded process has rolled up: spans with a larger batch_seq are rolled up again at the next start.
 CREATE TABLE IF NOT EXISTS agents.rollup_checkpoints_local ON CLUSTER 'main-1'
@@ -255,11 +327,17 @@ SELECT
     name,
     user_id,
     thread_id,
+    environment,
+    tags,
+    metadata_map AS metadata,
+    end_state,
+    end_reason,
     fromUnixTimestamp64Nano(start_ns, 'UTC') AS first_seen,
     fromUnixTimestamp64Nano(end_ns, 'UTC') AS last_seen,
     (end_ns - start_ns) / 1e6 AS duration_ms,
     active_ns / 1e6 AS active_ms,
     llm_ns / 1e6 AS llm_ms,
+    if(ttft_count > 0, ttft_ns / ttft_count / 1e6, NULL) AS ttft_ms,
     trace_count,
     span_count,
     error_count,
@@ -268,15 +346,22 @@ SELECT
     input_tokens,
     output_tokens,
     total_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    reasoning_tokens,
     reinterpret(cost_nano_usd, 'Decimal(18, 9)') AS total_cost,
+    reinterpret(input_cost_nano_usd, 'Decimal(18, 9)') AS input_cost,
+    reinterpret(output_cost_nano_usd, 'Decimal(18, 9)') AS output_cost,
     unpriced_span_count,
     models,
     providers,
-    services
+    services,
+    input_preview,
+    output_preview
 FROM agents.session_rollups FINAL
-WHERE trace_count > 0;
+WHERE row_count > 0;
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (7, '007_sessions.sql', '671a44ce5070d19d');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (7, '007_sessions.sql', 'cd1b64928b56b271');
 
 -- Traces of which some worker stored spans that nobody had placed; no worker trusts its memory of them (ADR 0012).
 CREATE TABLE IF NOT EXISTS agents.shared_traces_local ON CLUSTER 'main-1'
@@ -301,3 +386,238 @@ ALTER TABLE agents.trace_sessions_local ON CLUSTER 'main-1' ADD COLUMN IF NOT EX
 ALTER TABLE agents.trace_sessions ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS written_at DateTime MATERIALIZED now() CODEC(ZSTD(1));
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (9, '009_trace_sessions_written_at.sql', 'b0261662cbf47c6e');
+
+-- A log record, whole, for people. Column-compatible with the contrib ClickHouse exporter's `otel_logs`, so its Grafana
+-- and HyperDX panels work. Ours on top of it: the tenant, the record's own session id, what the contrib table drops
+-- (observed time, whole flags, dropped counts), and a key that makes a redelivered record overwrite itself. A record that
+-- names no session belongs to those of its trace, which `session_traces` knows at query time.
+CREATE TABLE IF NOT EXISTS agents.otel_logs_local ON CLUSTER 'main-1'
+(
+    Tenant LowCardinality(String) DEFAULT 'default' CODEC(ZSTD(1)),
+    Timestamp DateTime64(9) CODEC(Delta, ZSTD(1)),
+    TimestampTime DateTime DEFAULT toDateTime(Timestamp),
+    TraceId String CODEC(ZSTD(1)),
+    SpanId String CODEC(ZSTD(1)),
+    TraceFlags UInt8,
+    SeverityText LowCardinality(String) CODEC(ZSTD(1)),
+    SeverityNumber UInt8,
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    Body String CODEC(ZSTD(1)),
+    ResourceSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
+    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ScopeSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeName String CODEC(ZSTD(1)),
+    ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    LogAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    EventName String CODEC(ZSTD(1)),
+    SessionId String DEFAULT '' CODEC(ZSTD(1)),
+    ObservedTimestamp DateTime64(9) DEFAULT toDateTime64(0, 9) CODEC(Delta, ZSTD(1)),
+    Flags UInt32 DEFAULT 0 CODEC(ZSTD(1)),
+    DroppedAttributesCount UInt32 DEFAULT 0 CODEC(ZSTD(1)),
+    ResourceDroppedAttributesCount UInt32 DEFAULT 0 CODEC(ZSTD(1)),
+    ScopeDroppedAttributesCount UInt32 DEFAULT 0 CODEC(ZSTD(1)),
+    ContentHash UInt64 MATERIALIZED cityHash64(
+        Timestamp, ObservedTimestamp, Flags, SeverityText, SeverityNumber, EventName, Body, LogAttributes,
+        ResourceAttributes, ScopeName, ScopeVersion, ScopeAttributes
+    ) CODEC(NONE),
+    INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_session_id SessionId TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_res_attr_key mapKeys(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_res_attr_value mapValues(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_log_attr_key mapKeys(LogAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_log_attr_value mapValues(LogAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_body Body TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PARTITION BY toDate(TimestampTime)
+PRIMARY KEY (Tenant, ServiceName, TimestampTime)
+ORDER BY (Tenant, ServiceName, TimestampTime, Timestamp, TraceId, SpanId, ContentHash)
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 8192, index_granularity_bytes = 4194304,
+    ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS agents.otel_logs ON CLUSTER 'main-1' AS agents.otel_logs_local
+ENGINE = Distributed('main-1', 'agents', 'otel_logs_local', cityHash64(Tenant, TraceId, Timestamp));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (10, '010_otel_logs.sql', 'e0dca1132a6993b6');
+
+-- Data points of counters that tell a session's tokens or cost: the last resort where neither spans nor log records do.
+-- The key is the point itself, series and interval: the table is the *set* of points, and nothing in it is summed.
+-- Of two points of one series and interval the larger one stays, whichever came last.
+CREATE TABLE IF NOT EXISTS agents.session_metrics_local ON CLUSTER 'main-1'
+(
+    tenant LowCardinality(String),
+    session_id String,
+    metric LowCardinality(String),
+    measure LowCardinality(String),
+    service LowCardinality(String),
+    model LowCardinality(String),
+    provider LowCardinality(String),
+    user_id String,
+    temporality UInt8,
+    start_ns Int64 CODEC(Delta, LZ4),
+    time_ns Int64 CODEC(Delta, LZ4),
+    amount UInt64,
+    attributes Map(String, String) CODEC(ZSTD(1)),
+    resource_attributes Map(String, String) CODEC(ZSTD(1)),
+    series UInt64 MATERIALIZED cityHash64(mapSort(attributes), mapSort(resource_attributes)) CODEC(NONE)
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', amount)
+PARTITION BY toYYYYMM(toDateTime(intDiv(time_ns, 1000000000), 'UTC'))
+PRIMARY KEY (tenant, session_id)
+ORDER BY (tenant, session_id, metric, series, start_ns, time_ns)
+SETTINGS min_bytes_for_wide_part = 268435456;
+
+CREATE TABLE IF NOT EXISTS agents.session_metrics ON CLUSTER 'main-1' AS agents.session_metrics_local
+ENGINE = Distributed('main-1', 'agents', 'session_metrics_local', cityHash64(tenant, session_id));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (11, '011_session_metrics.sql', '4c96fd053934cf99');
+
+-- Deliberate rewrites of roll-ups (other prices): rows of a higher revision win whatever they were made of. Workers look
+-- here before they roll up, so what they write is of the highest. `what` tells two rewrites that began at once apart.
+CREATE TABLE IF NOT EXISTS agents.revisions_local ON CLUSTER 'main-1'
+(
+    revision UInt32,
+    what String,
+    written_at DateTime DEFAULT now()
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+ORDER BY (revision, what);
+
+CREATE TABLE IF NOT EXISTS agents.revisions ON CLUSTER 'main-1' AS agents.revisions_local
+ENGINE = Distributed('main-1', 'agents', 'revisions_local', cityHash64(revision));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (13, '013_revisions.sql', 'daf293dbff0d4fa8');
+
+-- What views depend on and configuration says; a worker writes what differs at its start, the last one counts.
+CREATE TABLE IF NOT EXISTS agents.settings_local ON CLUSTER 'main-1'
+(
+    name String,
+    value String,
+    written_at DateTime64(3) DEFAULT now64(3)
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', written_at)
+ORDER BY name;
+
+CREATE TABLE IF NOT EXISTS agents.settings ON CLUSTER 'main-1' AS agents.settings_local
+ENGINE = Distributed('main-1', 'agents', 'settings_local', cityHash64(name));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (14, '014_settings.sql', 'c3530f870fabc966');
+
+-- What counts in a session, by model, provider and service. Errors outside of model calls stand under model ''.
+-- What counters add up to (source 2) counts where neither spans nor log records report tokens or cost, as in the session.
+CREATE OR REPLACE VIEW agents.session_usage ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    session_id,
+    model,
+    provider,
+    service,
+    sum(calls) AS call_count,
+    sum(errors) AS error_count,
+    sum(tokens_in) AS input_tokens,
+    sum(tokens_out) AS output_tokens,
+    sum(tokens) AS total_tokens,
+    sum(tokens_read) AS cache_read_tokens,
+    sum(tokens_written) AS cache_write_tokens,
+    sum(tokens_reasoning) AS reasoning_tokens,
+    reinterpret(sum(cost), 'Decimal(18, 9)') AS total_cost,
+    reinterpret(sum(cost_in), 'Decimal(18, 9)') AS input_cost,
+    reinterpret(sum(cost_out), 'Decimal(18, 9)') AS output_cost,
+    sum(unpriced) AS unpriced_count
+FROM (
+    SELECT
+        tenant,
+        session_id,
+        model,
+        provider,
+        service,
+        source = 2 AS is_counter,
+        sum(entry_calls) AS calls,
+        sum(entry_errors) AS errors,
+        sum(entry_tokens_in) AS tokens_in,
+        sum(entry_tokens_out) AS tokens_out,
+        sum(entry_tokens) AS tokens,
+        sum(entry_tokens_read) AS tokens_read,
+        sum(entry_tokens_written) AS tokens_written,
+        sum(entry_tokens_reasoning) AS tokens_reasoning,
+        sum(entry_cost) AS cost,
+        sum(entry_cost_in) AS cost_in,
+        sum(entry_cost_out) AS cost_out,
+        sum(entry_unpriced) AS unpriced,
+        max(NOT is_counter AND tokens + cost > 0) OVER (PARTITION BY tenant, session_id) AS is_reported
+    FROM agents.session_traces FINAL
+    ARRAY JOIN
+        usage.model AS model,
+        usage.provider AS provider,
+        usage.service AS service,
+        usage.call_count AS entry_calls,
+        usage.error_count AS entry_errors,
+        usage.input_tokens AS entry_tokens_in,
+        usage.output_tokens AS entry_tokens_out,
+        usage.total_tokens AS entry_tokens,
+        usage.cache_read_tokens AS entry_tokens_read,
+        usage.cache_write_tokens AS entry_tokens_written,
+        usage.reasoning_tokens AS entry_tokens_reasoning,
+        usage.cost_nano_usd AS entry_cost,
+        usage.input_cost_nano_usd AS entry_cost_in,
+        usage.output_cost_nano_usd AS entry_cost_out,
+        usage.unpriced_count AS entry_unpriced
+    WHERE span_count > 0 OR source = 2
+    GROUP BY tenant, session_id, model, provider, service, is_counter
+)
+WHERE NOT is_counter OR NOT is_reported
+GROUP BY tenant, session_id, model, provider, service;
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (15, '015_session_usage.sql', '5d7f414c3aba5b52');
+
+-- Sessions by the thread they name. A thread is active while its last moment is no longer ago than the setting
+-- thread_idle_after_s says, in seconds; 3600 where it is not set.
+CREATE OR REPLACE VIEW agents.threads ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    thread_id,
+    count() AS session_count,
+    sum(traces) AS trace_count,
+    arraySort(groupUniqArrayIf(user_id, user_id != '')) AS user_ids,
+    fromUnixTimestamp64Nano(min(start_ns), 'UTC') AS first_seen,
+    fromUnixTimestamp64Nano(max(end_ns), 'UTC') AS last_seen,
+    sum(tokens_in) AS input_tokens,
+    sum(tokens_out) AS output_tokens,
+    sum(tokens) AS total_tokens,
+    reinterpret(sum(cost_nano_usd), 'Decimal(18, 9)') AS total_cost,
+    reinterpret(sum(input_cost_nano_usd), 'Decimal(18, 9)') AS input_cost,
+    reinterpret(sum(output_cost_nano_usd), 'Decimal(18, 9)') AS output_cost,
+    sum(errors) AS error_count,
+    arraySort(groupUniqArrayArray(labels)) AS tags,
+    if(
+        toUnixTimestamp64Nano(now64(9)) - max(end_ns) <= 1000000000 * (
+            SELECT ifNull(toInt64OrNull(any(value)), 3600)
+            FROM agents.settings FINAL
+            WHERE name = 'thread_idle_after_s'
+        ),
+        'active',
+        'idle'
+    ) AS status
+FROM (
+    SELECT
+        tenant,
+        thread_id,
+        user_id,
+        start_ns,
+        end_ns,
+        trace_count AS traces,
+        error_count AS errors,
+        input_tokens AS tokens_in,
+        output_tokens AS tokens_out,
+        total_tokens AS tokens,
+        cost_nano_usd,
+        input_cost_nano_usd,
+        output_cost_nano_usd,
+        tags AS labels
+    FROM agents.session_rollups FINAL
+    WHERE row_count > 0 AND thread_id != ''
+)
+GROUP BY tenant, thread_id;
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (16, '016_threads.sql', 'eaf3c3da5af7f701');

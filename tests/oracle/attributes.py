@@ -1,171 +1,116 @@
-"""Attribute values to Python values, and lists of keys to the one value that wins.
+"""What a span says by its attributes: for each field the first usable value of a list of keys.
 
-Every reader tries its keys in order and takes the first value that is usable; an unusable one is as good as absent.
-Source: attributes.yaml, `coerce` and the table of each field.
+Every reader tries its keys in order; an unusable value is as good as an absent one.
+Source: attributes.yaml, the table of each field.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
+from dataclasses import dataclass
 
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.oracle import tables
+from tests.oracle.tables import Entry
+from tests.oracle.values import Value, to_object, to_string
 
-Scalar = str | int | float | bool | None
-Attributes = Mapping[str, Scalar]
+Attributes = Mapping[str, Value]
 
-TOKENS_MAX = 2**53
-COST_USD_MAX = Decimal(9_000_000_000)  # in nano-dollars still a 64-bit integer
-
-REJECTED_STRINGS = {"", "null", "None", "undefined", "nan"}
-SCRUBBED = "[Scrubbed due to"
-
-WHOLE_NUMBER = re.compile(r"[0-9]+")
 SIGNED_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-DECIMAL_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
-def read_attributes(pairs: Iterable[KeyValue]) -> dict[str, Scalar]:
-    """A list of attributes as a dict; OTLP forbids repeated keys."""
-    return {pair.key: _scalar(pair.value) for pair in pairs}
+@dataclass(frozen=True)
+class Sent:
+    """A span with what its request says about it."""
 
+    resource: Attributes
+    scope: str
+    attributes: Attributes
+    span: Span
 
-def _scalar(value: AnyValue) -> Scalar:
-    kind = value.WhichOneof("value")
-    if kind == "string_value":
-        return value.string_value
-    if kind == "bool_value":
-        return value.bool_value
-    if kind == "int_value":
-        return value.int_value
-    if kind == "double_value":
-        return value.double_value
-    return None  # arrays, maps, bytes and empty values name nothing
+    @property
+    def is_claude_code_request(self) -> bool:
+        """The predicate `claude_code_llm_request`."""
+        return (
+            to_string(self.attributes.get("span.type")) in tables.CLAUDE_CODE_REQUEST_TYPES
+            or self.span.name == tables.CLAUDE_CODE_REQUEST_NAME
+        )
 
+    @property
+    def is_agentops_session(self) -> bool:
+        """AgentOps' root span, which stands for the session."""
+        return self.says(tables.AGENTOPS_KIND, "session")
 
-def to_string(value: Scalar) -> str | None:
-    """`coerce.string`; None for a rejected value."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        text = "true" if value else "false"
-    elif isinstance(value, str):
-        text = _unquote(value.strip())
-    else:
-        text = repr(value)
-    if text in REJECTED_STRINGS or text.startswith(SCRUBBED):
-        return None
-    return text
+    @property
+    def is_openlit(self) -> bool:
+        """Made by OpenLIT, of Python or JavaScript."""
+        by_resource = to_string(self.resource.get("telemetry.sdk.name")) == "openlit"
+        return by_resource or self.scope.startswith(("openlit", "@openlit"))
 
+    @property
+    def is_strands(self) -> bool:
+        """Made by Strands' own tracer."""
+        return self.scope.startswith("strands")
 
-def _unquote(text: str) -> str:
-    """Take the quotes of a JSON string off, once; what only looks like one stays as it is."""
-    if not (text.startswith('"') and text.endswith('"')):
-        return text
-    try:
-        unquoted = json.loads(text)
-        unquoted.encode()  # half of a surrogate pair is no text
-    except ValueError:
-        return text
-    return str(unquoted)
+    def says(self, key: str, word: str) -> bool:
+        """Whether the attribute is this word, in either case, or the boolean of that name."""
+        text = to_string(self.attributes.get(key))
+        return text is not None and text.lower() == word
 
-
-def to_tokens(value: Scalar) -> int | None:
-    """`coerce.int`, for counts: a whole number of at most 2**53; None for a rejected value."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        number = value
-    elif isinstance(value, float):
-        if not value.is_integer():  # also NaN and the infinities
+    def find(self, entry: Entry) -> Value:
+        """What stands where the entry points; None where nothing does or its condition fails."""
+        value = self.attributes.get(entry.key)
+        if entry.only_if == "claude_code_llm_request" and not self.is_claude_code_request:
             return None
-        number = int(value)
-    else:
-        text = to_string(value)
-        if text is None or not WHOLE_NUMBER.fullmatch(text):
+        if entry.only_if in ("non_empty_string", "non_numeric_string") and not isinstance(value, str):
             return None
-        digits = text.lstrip("0") or "0"
-        if len(digits) > len(str(TOKENS_MAX)):
+        if entry.only_if == "non_numeric_string" and SIGNED_NUMBER.fullmatch(to_string(value) or ""):
             return None
-        number = int(digits)
-    return number if 0 <= number <= TOKENS_MAX else None
+        if entry.only_if == "genkit_model" and not self.says("genkit:metadata:subtype", "model"):
+            return None
+        if entry.form == "repr":
+            return _in_repr(value, entry.paths[0][0])
+        return _first_path(value, entry.paths) if entry.form == "json" else value
 
 
-def to_nano_usd(value: Scalar) -> int | None:
-    """US dollars, a number or a numeric string, to nano-dollars, half to even; None for a rejected value."""
-    if value is None or isinstance(value, bool):
-        return None
-    text = to_string(value)
-    if text is None or not DECIMAL_NUMBER.fullmatch(text):
-        return None  # also 'inf' and 'nan'
-    try:
-        usd = Decimal(text)
-    except InvalidOperation:
-        return None
-    if usd < 0 or usd > COST_USD_MAX:
-        return None
-    return round(Fraction(usd) * 10**9)  # exact, and round() of a fraction goes half to even
+def _first_path(value: Value, paths: Iterable[tuple[str, ...]]) -> Value:
+    """The first of the paths that leads to something."""
+    for path in paths:
+        found = to_object(value)
+        for step in path:
+            found = found.get(step) if isinstance(found, dict) else None
+        if found is not None:
+            return found
+    return None
 
 
-def first_string(attributes: Attributes, keys: Iterable[str]) -> str | None:
-    """The first usable string of `keys`."""
-    ranked = first_ranked_string(attributes, keys)
+def _in_repr(value: Value, key: str) -> Value:
+    """A number in the text of a Python dict."""
+    match = re.search(rf"'{key}': ([0-9]+)", value) if isinstance(value, str) else None
+    return match[1] if match else None
+
+
+def first_string(sent: Sent, entries: Iterable[Entry]) -> str | None:
+    """The first usable string of `entries`."""
+    ranked = first_ranked_string(sent, entries)
     return None if ranked is None else ranked[1]
 
 
-def first_ranked_string(attributes: Attributes, keys: Iterable[str]) -> tuple[int, str] | None:
-    """The first usable string of `keys` with its place in the list."""
-    for rank, key in enumerate(keys):
-        value = attributes.get(key)
-        text = to_string(value)
-        if text is None:
-            continue
-        if key in tables.ONLY_IF_STRING and not isinstance(value, str):
-            continue
-        if key in tables.ONLY_IF_NOT_NUMERIC and SIGNED_NUMBER.fullmatch(text):
-            continue
-        return rank, text
+def first_ranked_string(sent: Sent, entries: Iterable[Entry]) -> tuple[int, str] | None:
+    """The first usable string of `entries` with its place in the list."""
+    for rank, entry in enumerate(entries):
+        text = to_string(sent.find(entry))
+        if text is not None:
+            return rank, text
     return None
 
 
-def is_claude_code_request(attributes: Attributes, span_name: str) -> bool:
-    """The predicate `claude_code_llm_request`."""
-    return (
-        to_string(attributes.get("span.type")) in tables.CLAUDE_CODE_REQUEST_TYPES
-        or span_name == tables.CLAUDE_CODE_REQUEST_NAME
-    )
-
-
-def first_tokens(attributes: Attributes, keys: Iterable[str], span_name: str) -> int | None:
-    """The first usable token count of `keys`; zero is a usable count."""
-    for key in keys:
-        if key in tables.ONLY_IF_CLAUDE_CODE_REQUEST and not is_claude_code_request(attributes, span_name):
-            continue
-        tokens = to_tokens(attributes.get(key))
-        if tokens is not None:
-            return tokens
-    return None
-
-
-def stated_cost_nano_usd(attributes: Attributes) -> int | None:
-    """The first usable cost; a sum is usable as soon as one of its parts is. Zero is a usable cost."""
-    for keys in tables.COSTS:
-        parts = [to_nano_usd(attributes.get(key)) for key in keys]
-        stated = [part for part in parts if part is not None]
-        if stated and sum(stated) <= COST_USD_MAX * 10**9:
-            return sum(stated)
-    return None
-
-
-def provider_name(attributes: Attributes) -> str | None:
+def provider_name(sent: Sent) -> str | None:
     """The first name that is a provider's and not a framework's, normalised."""
-    for key in tables.PROVIDERS:
-        text = to_string(attributes.get(key))
+    for entry in tables.PROVIDERS:
+        text = to_string(sent.find(entry))
         if text is None or text.lower() in tables.NOT_A_PROVIDER:
             continue
         name = text.lower()
@@ -176,13 +121,20 @@ def provider_name(attributes: Attributes) -> str | None:
     return None
 
 
-def span_kind(attributes: Attributes) -> str:
-    """What the span is, by the first attribute that says it in words of its map."""
-    for key, kinds in tables.SPAN_KINDS:
-        text = to_string(attributes.get(key))
+def span_kind(sent: Sent) -> str:
+    """What the span is; a model call by an embedding model is an embedding."""
+    kind = _stated_kind(sent)
+    model = first_string(sent, tables.MODELS) or ""
+    return "embedding" if kind == "llm" and tables.EMBEDDING_MODEL in model.lower() else kind
+
+
+def _stated_kind(sent: Sent) -> str:
+    """By the first attribute that says it in words of its map."""
+    for entry, kinds in tables.SPAN_KINDS:
+        text = to_string(sent.find(entry))
         if text is not None and text.lower() in kinds:
             return kinds[text.lower()]
-    for keys, kind in tables.SPAN_KINDS_BY_PRESENCE:
-        if first_string(attributes, keys) is not None:
+    for entries, kind in tables.SPAN_KINDS_BY_PRESENCE:
+        if first_string(sent, entries) is not None:
             return kind
     return "other"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from processor.model import SESSION_SPANS
+from processor.model import SESSION_SPANS, Source
 from tests.oracle.spans import Row
 
 KEY = ("tenant", "trace_id", "span_id")
@@ -53,9 +53,10 @@ def parents(trace: list[Row]) -> dict[str, Row]:
 
 
 def find_root(trace: list[Row]) -> Row:
-    """The earliest span without a parent in the trace."""
+    """The earliest span without a parent in the trace; a log record only where no such span is."""
     has_parent = parents(trace)
-    root = earliest(row for row in trace if row["span_id"] not in has_parent)
+    local_roots = [row for row in trace if row["span_id"] not in has_parent]
+    root = earliest(row for row in local_roots if row["source"] == Source.SPAN) or earliest(local_roots)
     assert root is not None, "cycles are cut, so some span has no parent"
     return root
 

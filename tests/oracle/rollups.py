@@ -1,4 +1,4 @@
-"""Rows of `session_traces`, `trace_sessions` and `session_rollups`, summed up with loops.
+"""Rows of `trace_sessions` and `session_traces`, summed up with loops.
 
 Source: DESIGN, "What counts"; processor/model.py for the columns. `version` is left out: it says how much a writer
 knew, not what is true.
@@ -6,29 +6,28 @@ knew, not what is true.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Iterable
+
+import orjson
 
 from tests.oracle.binding import bind, earliest, find_root
+from tests.oracle.costs import Cost, Price, cost_of
 from tests.oracle.counting import Counted, count
 from tests.oracle.spans import Row
 
-SUMS = (
-    "llm_ns",
-    "span_count",
-    "error_count",
-    "llm_call_count",
-    "tool_call_count",
+TOKENS = (
     "input_tokens",
     "output_tokens",
     "total_tokens",
-    "cost_nano_usd",
-    "unpriced_span_count",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
 )
-LISTS = ("models", "providers", "services")
 
 
-def roll_up_trace(trace: list[Row]) -> tuple[Row, list[Row]]:
-    """The `trace_sessions` row of a trace and one `session_traces` row for each of its sessions."""
+def roll_up_trace(trace: list[Row], price: Price) -> tuple[Row, list[Row]]:
+    """The `trace_sessions` row of a trace and one `session_traces` row for each of its sessions, empty ones too."""
     sessions = bind(trace)
     session_ids = sorted(set(sessions.values()) - {""})
     counted = count(trace)
@@ -40,46 +39,110 @@ def roll_up_trace(trace: list[Row]) -> tuple[Row, list[Row]]:
         "span_count": len(trace),
         "unbound_span_count": sum(session_id == "" for session_id in sessions.values()),
     }
-    session_traces = [
-        {
-            **key,
-            "session_id": session_id,
-            "name": root["name"],
-            "status_code": root["status_code"],
-            **_sum_up([row for row in trace if sessions[row["span_id"]] == session_id], counted),
-        }
-        for session_id in session_ids
-    ]
+    session_traces = []
+    for session_id in session_ids:
+        rows = [row for row in trace if sessions[row["span_id"]] == session_id]
+        usage = {row["span_id"]: cost_of(row, price) for row in rows if row["span_id"] in counted.usage}
+        session_traces.append(
+            {
+                **key,
+                "session_id": session_id,
+                "name": root["name"],
+                "status_code": root["status_code"],
+                **_describe(rows, root),
+                **_sum_up(rows, counted, usage),
+                **_break_down(rows, counted, usage),
+            }
+        )
     return trace_session, session_traces
 
 
-def _sum_up(rows: list[Row], counted: Counted) -> Row:
-    """What the spans of one trace add to one session."""
-    usage = [row for row in rows if row["span_id"] in counted.usage]
-    llm_calls = [row for row in rows if row["span_id"] in counted.llm_calls]
+def _describe(rows: list[Row], root: Row) -> Row:
+    """What the spans of one trace tell about one session."""
     named = [row for row in rows if row["session_name"]]
     best_named = min(named, key=lambda row: (row["session_name_rank"], row["start_ns"], row["span_id"]), default=None)
     return {
+        "source": min(row["source"] for row in rows),
+        "turn_id": _of_earliest(rows, "turn_id"),
         "session_name": best_named["session_name"] if best_named else "",
         "session_name_rank": best_named["session_name_rank"] if best_named else 0,
         "user_id": _of_earliest(rows, "user_id"),
         "thread_id": _of_earliest(rows, "thread_id"),
+        "environment": _of_earliest(rows, "environment"),
+        "end_state": _of_last(rows, "end_state"),
+        "end_reason": _of_last(rows, "end_reason") or root["status_message"],
+        "input_preview": _of_earliest(rows, "input_preview"),
+        "output_preview": _of_last(rows, "output_preview"),
+        "tags": _distinct(tag for row in rows if row["tags"] for tag in orjson.loads(row["tags"])),
+        "metadata": merge_metadata(row["metadata"] for row in sorted(rows, key=_place)),
+    }
+
+
+def _sum_up(rows: list[Row], counted: Counted, usage: dict[str, Cost]) -> Row:
+    """What the spans of one trace add to one session. `usage`: what costs what, by span id."""
+    bearing = [row for row in rows if row["span_id"] in usage]
+    llm_calls = [row for row in rows if row["span_id"] in counted.llm_calls]
+    return {
         "start_ns": min(row["start_ns"] for row in rows),
         "end_ns": max(_end_ns(row) for row in rows),
         "llm_ns": sum(_end_ns(row) - row["start_ns"] for row in llm_calls),
-        "span_count": len(rows),
+        "ttft_ns": sum(row["ttft_ns"] for row in llm_calls),
+        "ttft_count": sum(row["ttft_ns"] > 0 for row in llm_calls),
+        "span_count": sum(row["span_id"] in counted.spans for row in rows),
         "error_count": sum(row["span_id"] in counted.errors for row in rows),
         "llm_call_count": len(llm_calls),
         "tool_call_count": sum(row["kind"] == "tool" for row in rows),
-        "input_tokens": sum(row["input_tokens"] for row in usage),
-        "output_tokens": sum(row["output_tokens"] for row in usage),
-        "total_tokens": sum(row["total_tokens"] for row in usage),
-        "cost_nano_usd": sum(row["cost_nano_usd"] for row in usage),
-        "unpriced_span_count": sum(row["cost_nano_usd"] == 0 for row in usage),
-        "models": _distinct(row["model"] for row in (*usage, *llm_calls)),
-        "providers": _distinct(row["provider"] for row in (*usage, *llm_calls)),
+        **{column: sum(row[column] for row in bearing) for column in TOKENS},
+        **_sum_costs(usage.values()),
+        "unpriced_span_count": sum(cost.unpriced for cost in usage.values()),
+        "models": _distinct(row["model"] for row in (*bearing, *llm_calls)),
+        "providers": _distinct(row["provider"] for row in (*bearing, *llm_calls)),
         "services": _distinct(row["service"] for row in rows),
     }
+
+
+def _break_down(rows: list[Row], counted: Counted, usage: dict[str, Cost]) -> Row:
+    """The same by model, provider and service, as parallel lists."""
+    groups: defaultdict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["span_id"] in counted.usage | counted.llm_calls | counted.errors:
+            groups[row["model"], row["provider"], row["service"]].append(row)
+    lines = []
+    for (model, provider, service), group in sorted(groups.items()):
+        bearing = [row for row in group if row["span_id"] in usage]
+        costs = [usage[row["span_id"]] for row in bearing]
+        lines.append(
+            {
+                "model": model,
+                "provider": provider,
+                "service": service,
+                "call_count": sum(row["span_id"] in counted.llm_calls for row in group),
+                "error_count": sum(row["span_id"] in counted.errors for row in group),
+                **{column: sum(row[column] for row in bearing) for column in TOKENS},
+                **_sum_costs(costs),
+                "unpriced_count": sum(cost.unpriced for cost in costs),
+            }
+        )
+    columns = ("model", "provider", "service", "call_count", "error_count", *TOKENS, *_sum_costs(()), "unpriced_count")
+    return {f"usage.{column}": [line[column] for line in lines] for column in columns}
+
+
+def _sum_costs(costs: Iterable[Cost]) -> Row:
+    costs = list(costs)
+    return {
+        "cost_nano_usd": sum(cost.total_nano_usd for cost in costs),
+        "input_cost_nano_usd": sum(cost.input_nano_usd for cost in costs),
+        "output_cost_nano_usd": sum(cost.output_nano_usd for cost in costs),
+    }
+
+
+def merge_metadata(texts: Iterable[str]) -> str:
+    """JSON objects into one: the first to state a key wins."""
+    merged: dict[str, str] = {}
+    for text in texts:
+        for key, value in (orjson.loads(text) if text else {}).items():
+            merged.setdefault(key, value)
+    return orjson.dumps(merged, option=orjson.OPT_SORT_KEYS).decode() if merged else ""
 
 
 def _end_ns(row: Row) -> int:
@@ -87,45 +150,20 @@ def _end_ns(row: Row) -> int:
     return max(row["start_ns"], row["end_ns"])
 
 
+def _place(row: Row) -> tuple[int, str]:
+    return row["start_ns"], row["span_id"]
+
+
 def _of_earliest(rows: list[Row], column: str) -> str:
     row = earliest(row for row in rows if row[column])
     return row[column] if row else ""
 
 
+def _of_last(rows: list[Row], column: str) -> str:
+    """Of the row that ends last; of those that end together the one that starts last."""
+    stating = [row for row in rows if row[column]]
+    return max(stating, key=lambda row: (_end_ns(row), *_place(row)))[column] if stating else ""
+
+
 def _distinct(values: Iterable[str]) -> list[str]:
     return sorted(set(values) - {""})
-
-
-def roll_up_session(trace_rows: list[Row]) -> Row:
-    """The `session_rollups` row of a session from its `session_traces` rows, in any order."""
-    rows = sorted(trace_rows, key=lambda row: (row["start_ns"], row["trace_id"]))
-    named = [row for row in rows if row["session_name"]]
-    best_named = min(named, key=lambda row: row["session_name_rank"], default=None)  # the first of equals
-    return {
-        "tenant": rows[0]["tenant"],
-        "session_id": rows[0]["session_id"],
-        "name": best_named["session_name"] if best_named else "",
-        "user_id": _first(rows, lambda row: row["user_id"]),
-        "thread_id": _first(rows, lambda row: row["thread_id"]),
-        "trace_count": len(rows),
-        "active_ns": union_length([(row["start_ns"], row["end_ns"]) for row in rows]),
-        "start_ns": min(row["start_ns"] for row in rows),
-        "end_ns": max(row["end_ns"] for row in rows),
-        **{column: sum(row[column] for row in rows) for column in SUMS},
-        **{column: _distinct(value for row in rows for value in row[column]) for column in LISTS},
-    }
-
-
-def _first(rows: list[Row], value: Callable[[Row], str]) -> str:
-    return next((value(row) for row in rows if value(row)), "")
-
-
-def union_length(intervals: Iterable[tuple[int, int]]) -> int:
-    """How much of the time line the intervals cover together."""
-    length = 0
-    covered_to: int | None = None
-    for start, end in sorted(intervals):
-        begin = start if covered_to is None else max(start, covered_to)
-        length += max(0, end - begin)
-        covered_to = end if covered_to is None else max(end, covered_to)
-    return length

@@ -14,23 +14,23 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from processor.decode.otlp import Decoder
-from processor.decode.verdicts import Admission
+from processor.conventions.previews import PreviewConfig
 from processor.log.base import Record
 from processor.store.clickhouse import ClickHouseStore
 from processor.store.connection import StoreConfig
 from processor.telemetry.metrics import Metrics
 from processor.worker import RollupConfig
-from processor.worker.batch import make_batch
+from processor.worker.batch import BatchMaker
 from processor.worker.rollups import Rollups
 from tests.oracle import expected
+from tests.prices import PRICES, price
 from tests.storing import insert_narrow, insert_wide
 from tests.strategies import NOW_NS, Action, Deliver, SentSpan, deliveries, requests_of, span_sets
 
 pytestmark = pytest.mark.every_store
 
 SMALL = RollupConfig(recent_spans_max=4, seen_filter_bytes=1024, read_back_traces_max=2, read_back_rows_max=3)
-DECODER = Decoder(Admission())
+BATCHES = BatchMaker(previews=PreviewConfig(enabled=False))
 EXAMPLES = itertools.count()
 
 
@@ -44,13 +44,13 @@ class Pipeline:
 
     def restart(self) -> None:
         """A new process on the same store."""
-        self._rollups = Rollups(self._store, SMALL, Metrics())
+        self._rollups = Rollups(self._store, SMALL, Metrics(), PRICES)
         self._batch_seq = self._rollups.resume(self._now_s)
         self._rollups.learn()
 
     def deliver(self, tenant: str, payload: bytes) -> None:
         """One request, stored."""
-        batch = make_batch(DECODER, [Record(tenant, payload)], NOW_NS)
+        batch = BATCHES.make([Record(tenant, payload)], NOW_NS)
         self._batch_seq += 1
         insert_wide(self._store, batch)
         insert_narrow(self._store, batch, self._batch_seq)
@@ -108,9 +108,9 @@ def test_any_delivery_ends_in_the_oracles_rows(
             case Action.RESTART:
                 pipeline.restart()
     pipeline.settle()
-    truth = expected(requests_of(spans), NOW_NS)
+    truth = expected(requests_of(spans), NOW_NS, price)
     traces = stored(client, store_config, "session_traces", prefix, ["tenant", "session_id", "trace_id"])
     assert {key: row for key, row in traces.items() if row["span_count"]} == truth.session_traces
     assert stored(client, store_config, "trace_sessions", prefix, ["tenant", "trace_id"]) == truth.trace_sessions
     sessions = stored(client, store_config, "session_rollups", prefix, ["tenant", "session_id"])
-    assert {key: row for key, row in sessions.items() if row["trace_count"]} == truth.session_rollups
+    assert {key: row for key, row in sessions.items() if row["row_count"]} == truth.session_rollups

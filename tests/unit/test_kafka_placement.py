@@ -141,8 +141,8 @@ def test_the_parts_say_what_the_request_says(value: bytes, partitions: int) -> N
     """Every span is in one part, with its resource, its scope and what is unknown, in the order of its trace."""
     parts = place(value, partitions, NO_LIMIT)
     assert by_trace(said_by(parts)) == by_trace(said(value))
-    assert parts.spans == len(said(value))
-    assert parts.oversize_spans == 0
+    assert parts.items == len(said(value))
+    assert parts.oversize_items == 0
 
 
 @given(requests(), st.sampled_from([1, 2, 3, 12]), st.integers(60, 2000))
@@ -162,11 +162,11 @@ def test_no_part_is_over_the_limit_and_only_spans_that_can_not_fit_are_left_out(
     """0 partitions stand for passing through."""
     parts = place(value, partitions, bytes_max) if partitions else pass_through(value, bytes_max)
     assert all(len(part.value) <= bytes_max for part in parts.parts)
-    assert parts.spans == len(said_by(parts))
+    assert parts.items == len(said_by(parts))
     before, after = Counter(said(value)), Counter(said_by(parts))
     missing = before - after
     assert after <= before
-    assert missing.total() == parts.oversize_spans
+    assert missing.total() == parts.oversize_items
     for _, (request, resource, scope, span) in missing:
         assert len(request) + len(resource) + len(scope) + len(span) + MERGED > bytes_max
 
@@ -177,9 +177,9 @@ def test_a_span_is_left_out_only_when_it_can_not_have_a_record_of_its_own() -> N
     header = field(1, text(1, 50))
     value = field(1, field(2, header + field(2, small) + field(2, large) + field(2, small)))
     alone = len(field(1, field(2, header + field(2, large))))
-    assert pass_through(value, alone + 8).oversize_spans == 0
+    assert pass_through(value, alone + 8).oversize_items == 0
     left = pass_through(value, alone - 1)
-    assert (left.spans, left.oversize_spans) == (2, 1)
+    assert (left.items, left.oversize_items) == (2, 1)
     assert [trace_id for trace_id, _ in said_by(left)] == [TRACE_IDS[0]] * 2
 
 
@@ -201,7 +201,7 @@ def test_bytes_that_are_no_request_are_refused(value: bytes, cut: int) -> None:
                 with pytest.raises(Permanent):
                     divide(damaged)
         else:
-            assert place(damaged, 3, NO_LIMIT).spans == expected
+            assert place(damaged, 3, NO_LIMIT).items == expected
 
 
 def test_invalid_utf8_deep_inside_is_refused() -> None:

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.log.kafka.assignor import Assignor
-from processor.log.kafka.headers import SIGNAL, TENANT, is_traces, tenant_of
+from processor.log.kafka.headers import SIGNAL, TENANT, may_carry, tenant_of
 from processor.log.kafka.offsets import Offsets
 from processor.log.kafka.replayed import Replayed
 from processor.log.kafka.watchdog import ConsumerStuck, Progress, Watchdog
+from processor.signals import Signal
 
 
 def test_only_what_is_rolled_up_is_committed_and_only_once() -> None:
@@ -119,9 +120,9 @@ def test_a_record_without_headers_is_the_default_tenants_and_may_hold_spans() ->
     assert tenant_of([(TENANT, b"")], "default") == "default"
     assert tenant_of([(TENANT, b"a"), (TENANT, b"b")], "default") == "b"
     assert tenant_of([(TENANT, b"\xff")], "default") == "�"
-    assert is_traces([])
-    assert is_traces([(SIGNAL, b"traces")])
-    assert not is_traces([(SIGNAL, b"logs")])
+    assert may_carry([], Signal.TRACES)
+    assert may_carry([(SIGNAL, b"traces")], Signal.TRACES)
+    assert not may_carry([(SIGNAL, b"logs")], Signal.TRACES)
 
 
 def test_every_member_is_told_the_partition_count_of_the_one_who_leads() -> None:

@@ -15,10 +15,17 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processor.errors import Permanent, TooLarge
-from processor.receiver.otlp_json import ANY_VALUE_DEPTH_MAX, COMMAS_MAX, CONTAINERS_MAX, check_object, trace_request
+from processor.receiver.json_fields import ANY_VALUE_DEPTH_MAX
+from processor.receiver.otlp_json import COMMAS_MAX, CONTAINERS_MAX, serialized_request
+from processor.signals import Signal
 
 TRACE_ID = "5B8EFFF798038103D269B633813FC60C"
 SPAN_ID = "eee19b7ec3c1b174"
+
+
+def trace_request(body: bytes) -> bytes:
+    """The signal of most tests here."""
+    return serialized_request(body, Signal.TRACES)
 
 
 def _request(span: Any) -> bytes:
@@ -244,19 +251,17 @@ def test_wrong_attribute_values_say_where(value: Any, message: str) -> None:
 )
 def test_not_json(body: bytes) -> None:
     """What is not JSON in UTF-8, lone surrogates and endless nesting included, is refused for good."""
-    with pytest.raises(Permanent, match="not JSON"):
-        trace_request(body)
-    with pytest.raises(Permanent, match="not JSON"):
-        check_object(body)
+    for signal in Signal:
+        with pytest.raises(Permanent, match="not JSON"):
+            serialized_request(body, signal)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"7", b'"x"', b"null", b"true"])
 def test_not_an_object(body: bytes) -> None:
     """A request is a JSON object, for every signal."""
-    with pytest.raises(Permanent, match="object"):
-        trace_request(body)
-    with pytest.raises(Permanent, match="object"):
-        check_object(body)
+    for signal in Signal:
+        with pytest.raises(Permanent, match="object"):
+            serialized_request(body, signal)
 
 
 def _nested(depth: int, kind: str) -> Any:

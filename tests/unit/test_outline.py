@@ -30,7 +30,7 @@ def test_spans_are_the_bytes_of_the_official_messages() -> None:
     """In their order, under their resource and scope."""
     value = request()
     outline = outline_of(value.SerializeToString())
-    found = [[list(scope.spans) for scope in resource.scope_spans] for resource in outline.resource_spans]
+    found = [[list(scope.items) for scope in resource.scopes] for resource in outline.resources]
     assert found == [
         [[span.SerializeToString() for span in scope.spans] for scope in resource.scope_spans]
         for resource in value.resource_spans
@@ -41,29 +41,29 @@ def test_a_header_is_all_but_the_parts_and_takes_them_back() -> None:
     """Resource, scope, schema URLs and what is unknown; tag, length and part behind it make the message whole."""
     value = request()
     outline = outline_of(value.SerializeToString() + UNKNOWN)
-    resource = outline.resource_spans[1]
-    scope = resource.scope_spans[1]
-    (span, *_) = scope.spans
-    scope_bytes = header_of(scope, "spans") + TAGS["spans"] + bytes([len(span)]) + span
+    resource = outline.resources[1]
+    scope = resource.scopes[1]
+    (span, *_) = scope.items
+    scope_bytes = header_of(scope, "items") + TAGS["items"] + bytes([len(span)]) + span
     expected = ScopeSpans()
     expected.CopyFrom(value.resource_spans[1].scope_spans[1])
     del expected.spans[1:]
     assert ScopeSpans.FromString(scope_bytes) == expected
-    header = header_of(resource, "scope_spans")
+    header = header_of(resource, "scopes")
     without_scopes = ResourceSpans.FromString(header)
     assert (without_scopes.resource, without_scopes.schema_url) == (value.resource_spans[1].resource, "resource 1")
     assert not without_scopes.scope_spans
-    assert header_of(outline, "resource_spans") == UNKNOWN
+    assert header_of(outline, "resources") == UNKNOWN
 
 
 @pytest.mark.parametrize("value", [b"garbage", b"\x0a\x05\x12", b"\x0a\x03\x12\x01\xff"])
 def test_what_is_no_request_is_refused(value: bytes) -> None:
     """As far as it shows outside of the spans."""
-    with pytest.raises(Permanent, match="ExportTraceServiceRequest"):
+    with pytest.raises(Permanent, match="export request"):
         outline_of(value)
 
 
 def test_what_is_wrong_inside_of_a_span_is_not_noticed() -> None:
     """Whoever needs a valid request asks the official messages."""
-    (resource,) = outline_of(b"\x0a\x06\x12\x04\x12\x02\xff\xff").resource_spans
-    assert list(resource.scope_spans[0].spans) == [b"\xff\xff"]
+    (resource,) = outline_of(b"\x0a\x06\x12\x04\x12\x02\xff\xff").resources
+    assert list(resource.scopes[0].items) == [b"\xff\xff"]

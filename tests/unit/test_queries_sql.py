@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from processor.model import SESSION_SPANS
 from processor.store.session_sql import (
     SORT_COLUMNS,
     SessionFilter,
@@ -14,10 +15,20 @@ from processor.store.session_sql import (
     one_session,
     page_of_sessions,
 )
+from processor.store.thread_sql import (
+    THREAD_SORT_COLUMNS,
+    ThreadFilter,
+    count_threads,
+    one_thread,
+    page_of_threads,
+)
 from processor.store.trace_sql import count_traces, details_of_spans, page_of_traces, spans_of_traces
+from processor.store.usage_sql import breakdown_of_session, count_models, page_of_models
 
 EVIL = "'; DROP TABLE sessions; --"
-WANTED = SessionFilter(start_ns=1, end_ns=2, search=EVIL, name=EVIL, user_id=EVIL)
+LABELS = {"thread_id": EVIL, "environment": EVIL, "tag": EVIL, "model": EVIL, "metadata": ((EVIL, EVIL), (EVIL, EVIL))}
+WANTED = SessionFilter(start_ns=1, end_ns=2, search=EVIL, name=EVIL, user_id=EVIL, **LABELS)  # type: ignore[arg-type]
+THREADS = ThreadFilter(status="idle", user_id=EVIL, search=EVIL)
 SPAN = {"trace_id": EVIL, "service": EVIL, "name": EVIL, "start_ns": 5}
 
 STATEMENTS = {
@@ -28,6 +39,12 @@ STATEMENTS = {
     "page_of_traces": page_of_traces("db", EVIL, EVIL, 1, 2),
     "spans_of_traces": spans_of_traces("db", EVIL, [EVIL]),
     "details_of_spans": details_of_spans("db", EVIL, [SPAN]),
+    "breakdown_of_session": breakdown_of_session("db", EVIL, EVIL),
+    "count_models": count_models("db", EVIL, unpriced=True),
+    "page_of_models": page_of_models("db", EVIL, unpriced=False, limit=1, offset=2),
+    "count_threads": count_threads("db", EVIL, THREADS),
+    "page_of_threads": page_of_threads("db", EVIL, THREADS, sort_by="last_seen", sort_order="asc", limit=1, offset=2),
+    "one_thread": one_thread("db", EVIL, EVIL),
 }
 
 
@@ -55,6 +72,13 @@ def test_every_sort_ends_with_the_id(key: str) -> None:
     assert orders == [f"ORDER BY {SORT_COLUMNS[key]} DESC, session_id ASC"] * 2
 
 
+@pytest.mark.parametrize("key", THREAD_SORT_COLUMNS)
+def test_every_sort_of_threads_ends_with_the_id(key: str) -> None:
+    """Pages are stable whatever they are sorted by."""
+    statement = page_of_threads("db", "t", ThreadFilter(), sort_by=key, sort_order="asc", limit=1, offset=0)
+    assert re.findall(r"ORDER BY .*", statement.sql) == [f"ORDER BY {key} ASC, thread_id ASC"]
+
+
 def test_times_beyond_what_the_store_can_hold_are_its_limits() -> None:
     """A filter from the year 1 or 9999 is a filter, not an overflow."""
     statement = count_sessions("db", "t", SessionFilter(start_ns=-(10**20), end_ns=10**20))
@@ -64,3 +88,11 @@ def test_times_beyond_what_the_store_can_hold_are_its_limits() -> None:
 def test_an_empty_filter_asks_for_nothing_but_the_tenant() -> None:
     """What is not asked for costs nothing."""
     assert count_sessions("db", "t", SessionFilter()).parameters == {"tenant": "t"}
+    assert count_threads("db", "t", ThreadFilter()).parameters == {"tenant": "t"}
+
+
+def test_a_spans_versions_are_told_apart_by_previews_last() -> None:
+    """`spans_of_traces` leaves them out: which version speaks for a span must not depend on them otherwise."""
+    assert SESSION_SPANS.names()[-2:] == ["input_preview", "output_preview"]
+    selected = STATEMENTS["spans_of_traces"].sql
+    assert "'' AS input_preview, '' AS output_preview" in selected

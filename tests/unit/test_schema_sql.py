@@ -59,6 +59,7 @@ def test_an_embedded_store_is_told_the_same_and_settings_of_its_own() -> None:
     settings = {
         "otel_traces": late,
         "session_spans": late,
+        "otel_logs": late,
         "session_traces": uncounted,
         "trace_sessions": uncounted,
         "session_rollups": uncounted,

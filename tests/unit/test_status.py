@@ -9,8 +9,9 @@ from google.rpc.status_pb2 import Status
 from structlog.testing import capture_logs
 
 from processor.errors import ConfigError, Overloaded, Permanent, Retryable, TooLarge
-from processor.receiver.span_count import count_spans
+from processor.receiver.item_count import count_items
 from processor.receiver.status import AWAY_RETRY_S, MESSAGE_BYTES_MAX, failure_of
+from processor.signals import Signal
 
 
 def _retry_s(status: Status) -> float | None:
@@ -83,4 +84,4 @@ def test_messages_are_bounded(letter: str) -> None:
 )
 def test_count_spans(value: bytes, count: int | None) -> None:
     """Spans are counted by the outer layers of the request alone; what is no request has no count."""
-    assert count_spans(value) == count
+    assert count_items(value, Signal.TRACES) == count
