@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check lint types format bench clean kafka
+.PHONY: install demo test test-sdks check lint types format bench clean kafka
 
 install: $(STAMP)
 
@@ -20,6 +20,10 @@ demo: install
 # Two at a time: half of the tests wait for brokers and processes. A file's tests share their fixtures.
 test: install
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# Installs published SDKs from PyPI and npm, below .sdks/, on first use. Needs node 20 and npm.
+test-sdks: install
+	$(BIN)/python -m pytest -m sdks tests/sdks
 
 lint: install
 	$(BIN)/ruff format --check .
