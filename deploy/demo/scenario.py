@@ -161,7 +161,7 @@ CONVERSATIONS: Final = (
             UntilRolledUp(),
             send(HTTP, "job", agent("sign", 21, 22, "publisher", "root", session="nightly-report", user="ada")),
         ),
-        totals=Totals("", "ada", 1, 4, 1, 1, 0, 5200, 1900, 7100, "0.025500", 22.0),
+        totals=Totals("invoke_agent reporter", "ada", 1, 4, 1, 1, 0, 5200, 1900, 7100, "0.025500", 22.0),
     ),
     Conversation(
         "bug-triage",
