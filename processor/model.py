@@ -72,13 +72,11 @@ KINDS: Final = (LLM, EMBEDDING, AGENT, TOOL, RETRIEVAL, CHAIN, SESSION, OTHER)
 _STRINGS: Final[Any] = pl.List(pl.String)
 
 
-METRICS_TRACE: Final[Any] = pl.lit("metrics:")
+CALL_TRACE: Final = "call:"
+"""What stands before a call's id in the trace id of a model call that a log record reports outside of any trace."""
+
+METRICS_TRACE: Final = "metrics:"
 """What stands before a session's id in the trace id of what its counters add up to."""
-
-
-def untraced_call_id(response_id: pl.Expr) -> pl.Expr:
-    """The trace id under which a model call stands that only a log record reports, and outside of any trace."""
-    return pl.lit("call:") + response_id.str.slice(0, 59)
 
 
 MODEL_CALLS: Final = (LLM, EMBEDDING)

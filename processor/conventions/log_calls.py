@@ -37,6 +37,7 @@ from processor.decode.logs import DecodedLogs
 from processor.decode.otlp import DecodedSpans
 from processor.decode.values import Attributes
 from processor.model import (
+    CALL_TRACE,
     LLM,
     MODEL_CALLS,
     NANOS_PER_MILLI,
@@ -44,9 +45,6 @@ from processor.model import (
     Source,
     StatusCode,
 )
-
-CALL_PREFIX: Final = "call:"
-"""What the trace ids of calls without trace context begin with."""
 
 _GENAI: Final = len(RULES)
 _EVENTS: Final = {**{event: place for place, rule in enumerate(RULES) for event in rule.events}, GENAI_EVENT: _GENAI}
@@ -159,7 +157,7 @@ def _identify(columns: dict[str, Any], decoded: DecodedLogs, calls: Ints, hashes
     trace_id, span_id = _objects(decoded.trace_id.take(taken)), _objects(decoded.span_id.take(taken))
     has_trace = trace_id != ""
     named = np.where(call_ids == "", hashes, call_ids)
-    columns["trace_id"] = np.where(has_trace, trace_id, CALL_PREFIX + named)
+    columns["trace_id"] = np.where(has_trace, trace_id, CALL_TRACE + named)
     columns["parent_span_id"] = np.where(has_trace, span_id, "")
     columns["span_id"] = hashes
     columns["turn_id"] = np.where(has_trace, "", columns["turn_id"])

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from processor.decode.columns import Bools, Ints
-from processor.model import SESSION_TRACES, TOKENS, TRACE_SESSIONS, USAGE_KEY, Source, untraced_call_id
+from processor.model import CALL_TRACE, SESSION_TRACES, TOKENS, TRACE_SESSIONS, USAGE_KEY, Source
 from processor.pricing.prices import Prices
 from processor.rollup.binding import bound_sessions
 from processor.rollup.breakdown import breakdown
@@ -167,7 +167,7 @@ def _logged_too(whole: SpanSet, revision: int) -> pl.DataFrame:
         & (pl.col("session_id") != "")
     )
     return (
-        calls.select("tenant", "session_id", trace_id=untraced_call_id(pl.col("response_id")))
+        calls.select("tenant", "session_id", trace_id=CALL_TRACE + pl.col("response_id"))
         .unique()
         .with_columns(version=pl.lit(over_any_size(revision), pl.UInt64), source=pl.lit(Source.LOG, pl.UInt8))
     )

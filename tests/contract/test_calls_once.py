@@ -80,6 +80,7 @@ CHAT_SPAN = span(
 AGENT_SPAN = span(AGENT, {"session.id": "s", "gen_ai.operation.name": "invoke_agent"}, name="turn")
 GENAI_EVENT = "gen_ai.client.inference.operation.details"
 GENAI = {"event.name": GENAI_EVENT, "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", **USAGE}
+REQUEST_ID = "req_" + "1" * 90  # however long
 CODE_LOG = {
     "event.name": "api_request",
     "session.id": "s",
@@ -90,7 +91,7 @@ CODE_LOG = {
     "cache_read_tokens": "10",
     "cost_usd": "0.002",
     "duration_ms": "1500",
-    "request_id": "req_1",
+    "request_id": REQUEST_ID,
 }
 CODE_SPAN = span(
     CHAT,
@@ -101,7 +102,7 @@ CODE_SPAN = span(
         "input_tokens": 90,
         "output_tokens": 10,
         "cache_read_tokens": 10,
-        "request_id": "req_1",
+        "request_id": REQUEST_ID,
     },
     name="claude_code.llm_request",
 )

@@ -188,7 +188,7 @@ def untraced(call_id: str, turn: str = "", **columns: Any) -> Row:
 def test_the_span_of_a_call_replaces_its_untraced_log() -> None:
     """Where the emitter is one that logs its calls as well, in the session that both name."""
     call_id = "req_" + "x" * 80
-    log = untraced(call_id[:59], tokens=(5, 1))
+    log = untraced(call_id, tokens=(5, 1))
     span = a_row("span", response_id=call_id, also_logged=True, tokens=(5, 1))
 
     def keys(*rows: Row) -> set[tuple[str, str, str]]:
@@ -197,7 +197,7 @@ def test_the_span_of_a_call_replaces_its_untraced_log() -> None:
     assert keys(log, span) == {("acme", "s", "t")}
     assert the_session(log, span)["total_tokens"] == 6
     for other in ({"also_logged": False}, {"session_id": "z"}, {"response_id": "y"}, {"tenant": "globex"}):
-        assert ("acme", "s", f"call:{call_id[:59]}") in keys(log, {**span, **other})
+        assert ("acme", "s", f"call:{call_id}") in keys(log, {**span, **other})
 
 
 def test_turns_of_log_records_are_counted_as_traces() -> None:
