@@ -44,7 +44,7 @@ class RollupConfig:
         default=0.5, metadata={"help": "Seconds between two ticks when there is little to do.", "min": 0.01, "max": 60}
     )
     time_share_max: float = field(
-        default=0.6,
+        default=0.7,
         metadata={
             "help": "Share of the time that ticks may take; under load they come less often.",
             "min": 0.05,
