@@ -214,3 +214,14 @@ def test_usage_is_a_function_of_the_set_of_points(points: list[dict[str, Any]], 
     again = points + dice.sample(points, len(points) // 2)
     dice.shuffle(again)
     assert metric_usage(pl.DataFrame(again, schema=SESSION_METRICS)).equals(once)
+
+
+def test_what_marks_a_session_depends_on_the_points_alone() -> None:
+    """One row a point, the same however points are put into requests; another amount is another row."""
+    several = [counter(CLAUDE_TOKENS, amount, type="input", time_ns=NOW_NS - amount) for amount in (1, 2, 3)]
+    together = batch_of(*several).narrow
+    apart = pl.concat([batch_of(metric).narrow for metric in several])
+    assert together.equals(apart)
+    assert together["span_id"].n_unique() == 3
+    larger = batch_of(counter(CLAUDE_TOKENS, 7, type="input", time_ns=NOW_NS - 1)).narrow
+    assert larger["span_id"][0] not in together["span_id"]
