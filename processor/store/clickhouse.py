@@ -16,7 +16,7 @@ from uuid import uuid4
 import polars as pl
 import pyarrow as pa
 
-from processor.errors import ConfigError
+from processor.errors import ConfigError, Retryable
 from processor.metric_model import SESSION_METRICS
 from processor.model import SESSION_ROLLUPS, SESSION_SPANS
 from processor.store.connection import StoreConfig, connect, driver_errors_translated
@@ -26,6 +26,7 @@ from processor.store.schema import check_schema, migrate_schema
 KEYS_MAX: Final = 5_000  # keys in one IN list
 PAGE: Final = 500_000  # keys read at once when all are read
 _WORKER: Final = "embedded"
+_REVISION_ATTEMPTS: Final = 100
 _INSERT: Final = {
     "async_insert": 0,
     "optimize_on_insert": 0,
@@ -159,15 +160,14 @@ class ClickHouseStore:
     def begin_revision(self, what: str) -> int:
         """A row of `revisions`, and nobody else's of the same number."""
         mine = f"{what} ({uuid4()})"
-        while True:
+        for _ in range(_REVISION_ATTEMPTS):
             revision = self.revision() + 1
             row = pa.table({"revision": pa.array([revision], pa.uint32()), "what": pa.array([mine])})
             self._insert(self._rollups, "revisions", row)
-            if (
-                self._number(f"SELECT uniqExact(what) FROM {self._database}.revisions WHERE revision = {revision:d}")
-                == 1
-            ):
+            begun = f"SELECT uniqExact(what) FROM {self._database}.revisions WHERE revision = {revision:d}"
+            if self._number(begun) == 1:
                 return revision
+        raise Retryable("other rewrites of roll-ups begin at the same time; run it again when they are under way")
 
     def traces_from(self, start_ns: int) -> Iterator[pl.DataFrame]:
         """Traces of `session_spans`, a page at a time."""
