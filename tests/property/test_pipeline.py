@@ -15,57 +15,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from processor.conventions.previews import PreviewConfig
-from processor.log.base import Record
 from processor.store.clickhouse import ClickHouseStore
 from processor.store.connection import StoreConfig
-from processor.telemetry.metrics import Metrics
-from processor.worker import RollupConfig
 from processor.worker.batch import BatchMaker
-from processor.worker.rollups import Rollups
 from tests.oracle import expected
+from tests.pipeline import SMALL, Pipeline
 from tests.prices import PRICES, price
-from tests.storing import insert_narrow, insert_wide
 from tests.strategies import NOW_NS, Action, Deliver, SentSpan, deliveries, requests_of, span_sets
 
 pytestmark = pytest.mark.every_store
 
-SMALL = RollupConfig(recent_spans_max=4, seen_filter_bytes=1024, read_back_traces_max=2, read_back_rows_max=3)
 BATCHES = BatchMaker(previews=PreviewConfig(enabled=False))
 EXAMPLES = itertools.count()
-
-
-class Pipeline:
-    """The write path without its threads: what the worker does, one step at a time."""
-
-    def __init__(self, store: ClickHouseStore) -> None:
-        self._store = store
-        self._now_s = 0.0
-        self.restart()
-
-    def restart(self) -> None:
-        """A new process on the same store."""
-        self._rollups = Rollups(self._store, SMALL, Metrics(), PRICES)
-        self._batch_seq = self._rollups.resume(self._now_s)
-        self._rollups.learn()
-
-    def deliver(self, tenant: str, payload: bytes) -> None:
-        """One request, stored."""
-        batch = BATCHES.make([Record(tenant, payload)], NOW_NS)
-        self._batch_seq += 1
-        insert_wide(self._store, batch)
-        insert_narrow(self._store, batch, self._batch_seq)
-        # Every third as if another worker might have spans of its traces.
-        self._rollups.add(batch.narrow, self._batch_seq, self._now_s, whole=self._batch_seq % 3 != 0)
-
-    def tick(self, force: bool = False) -> None:
-        """One tick; every session's delay is over."""
-        self._now_s += 100.0
-        self._rollups.tick(self._now_s, force)
-
-    def settle(self) -> None:
-        """Ticks until everything is rolled up."""
-        while not self._rollups.is_current:
-            self.tick(force=True)
 
 
 def stored(client: Any, config: StoreConfig, table: str, prefix: str, key: list[str]) -> dict[tuple[Any, ...], Any]:
@@ -96,7 +57,7 @@ def test_any_delivery_ends_in_the_oracles_rows(
     spans: list[SentSpan] = data.draw(span_sets())
     plan = data.draw(deliveries(spans))
     prefix = f"{next(EXAMPLES)}-"
-    pipeline = Pipeline(store)
+    pipeline = Pipeline(store, SMALL, BATCHES, PRICES)
     for step in plan:
         match step:
             case Deliver():
