@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processor.conventions.coerce import TOKENS_MAX, Counts, durations_ns
+from processor.conventions.coerce import TOKENS_MAX
 from processor.conventions.failures import STATUS_MESSAGE_CHARS
 from processor.conventions.log_rules import (
     CLAUDE_CODE_EVENTS,
@@ -137,7 +137,7 @@ def _read(
         "cache_write_1h_tokens": 0,
         "reasoning_tokens": entries.count(rule.reasoning).value,
         "cost_nano_usd": entries.cost(rule.cost).value,
-        "ttft_ns": _durations(entries, rule.ttft_ms).value,
+        "ttft_ns": entries.duration(rule.ttft_ms, NANOS_PER_MILLI).value,
         "is_error": failed,
         "status_code": np.where(failed, StatusCode.ERROR, StatusCode.UNSET),
         "status_message": np.where(failed, message, ""),
@@ -148,7 +148,7 @@ def _read(
         columns[name] = np.where(mine, value, columns[name])
     user = _objects(entries.text(rule.user_id).value)
     columns["user_id"] = np.where(mine & (columns["user_id"] == ""), user, columns["user_id"])
-    duration_ns[mine] = _durations(entries, rule.duration_ms).value[mine]
+    duration_ns[mine] = entries.duration(rule.duration_ms, NANOS_PER_MILLI).value[mine]
 
 
 def _identify(columns: dict[str, Any], decoded: DecodedLogs, calls: Ints, hashes: Any, call_ids: Any) -> None:
@@ -241,17 +241,6 @@ def _added_up(entries: Entries, lists: tuple[Keys, ...]) -> Ints:
     for keys in lists:
         total = total + entries.count(keys).value
     return np.minimum(total, TOKENS_MAX)
-
-
-def _durations(entries: Entries, keys: Keys) -> Counts:
-    value, valid = np.zeros(entries.owners, np.int64), np.zeros(entries.owners, np.bool_)
-    for key in reversed(keys):
-        rows = entries.rows(key.name)
-        if len(rows):
-            found = durations_ns(entries.values(rows), NANOS_PER_MILLI)
-            owner = entries.owner(rows[found.valid])
-            value[owner], valid[owner] = found.value[found.valid], True
-    return Counts(value, valid)
 
 
 def _is(texts: Any, word: str) -> Bools:

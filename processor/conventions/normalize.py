@@ -38,6 +38,7 @@ from processor.model import (
     Source,
 )
 
+_SERVICE_NAME: Final = (Key("service.name"),)
 _NO_PARENT: Final = "0" * 16
 _TIME_NS_MAX: Final = np.uint64(2**63 - 1)
 
@@ -98,7 +99,7 @@ class Normalizer:
             "source": np.full(len(decoded), Source.SPAN, np.uint8),
             "turn_id": pa.repeat("", len(decoded)),
             "scope": scope,
-            "service": service_names(decoded),
+            "service": resource.text(_SERVICE_NAME).value.take(pa.array(decoded.resource)),
             # Copied: the parser's arrays are released as one, and a row that is kept must not keep the whole poll.
             "name": names.take(pa.array(np.arange(len(names)))),
             "kind": kind,
@@ -137,12 +138,6 @@ class Normalizer:
         return Normalized(pl.DataFrame(columns, schema=SESSION_SPANS), ~_skipped(entries, rules))
 
 
-def service_names(decoded: DecodedSpans) -> pa.StringArray:
-    """`service.name` of each span's resource; '' where it has none."""
-    entries = Entries(decoded.resource_attributes, len(decoded.resources))
-    return entries.text(_SERVICE_NAME).value.take(pa.array(decoded.resource))
-
-
 def scope_names(decoded: DecodedSpans) -> pa.StringArray:
     """The name of each span's instrumentation scope; '' where it has none."""
     named = pc.fill_null(pc.struct_field(decoded.scopes, ["scope", "name"]), "")
@@ -153,9 +148,6 @@ def span_times(spans: pa.StructArray, field: str) -> Ints:
     """A time of each span as int64 nanoseconds."""
     times: Ints = np.minimum(spans.field(field).to_numpy(), _TIME_NS_MAX).astype(np.int64)
     return times
-
-
-_SERVICE_NAME: Final = (Key("service.name"),)
 
 
 def _own_or_resource(entries: Entries, resource: Entries, keys: Keys, decoded: DecodedSpans) -> Any:

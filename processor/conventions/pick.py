@@ -6,6 +6,7 @@ batch has; a rule that nobody in the batch uses costs a look into a dict.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processor.conventions.coerce import NUMBER_FIELDS, Counts, counts, nano_usd, nested, texts, unquote
+from processor.conventions.coerce import NUMBER_FIELDS, Counts, counts, durations_ns, nano_usd, nested, texts, unquote
 from processor.conventions.forms import read_form
 from processor.conventions.rules import Condition, Key, Keys, Mapped
 from processor.decode.columns import Bools, Ints, to_bools
@@ -124,6 +125,10 @@ class Entries:
     def cost(self, keys: Keys) -> Counts:
         """The first usable cost of each owner, in nano-dollars."""
         return self._number(keys, nano_usd)
+
+    def duration(self, keys: Keys, ns_per_unit: int) -> Counts:
+        """The first usable span of time of each owner, in nanoseconds."""
+        return self._number(keys, functools.partial(durations_ns, ns_per_unit=ns_per_unit))
 
     def mapped(self, rules: Sequence[Mapped]) -> pa.StringArray:
         """The first word of each owner that its key's mapping knows, mapped; '' for none."""
