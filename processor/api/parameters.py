@@ -1,4 +1,4 @@
-"""Query and path parameters of the sessions API, as strict as the contract.
+"""Query parameters of the sessions API, as strict as the contract.
 
 Must never let a parameter pass that it does not understand as meant: the answer would be another than was asked for.
 Dates are ISO 8601. A time without a zone is UTC; a date without a time is the whole day: `start_date` its first
@@ -9,23 +9,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from decimal import ROUND_CEILING, Context, Decimal
 from typing import Annotated, Literal
-from urllib.parse import unquote
 
 from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
-from processor.api.errors import InvalidPath
-from processor.model import NANOS_PER_SECOND
-from processor.store.queries import SessionFilter, ThreadFilter, ThreadStatus
+from processor.api.paths import thread_id_in_path
+from processor.model import NANOS_PER_MILLI, NANOS_PER_SECOND
+from processor.store.queries import SessionFilter, SessionStatus, ThreadFilter, ThreadStatus
 
 LIMIT_MAX = 1_000
 TEXT_CHARS_MAX = 10_000
 METADATA_FILTERS_MAX = 16
-OFFSET_MAX = 2**63 - 1  # what the store can count
+INT64_MAX = 2**63 - 1  # what the store can count
+COST_MAX = INT64_MAX // 10**9  # US dollars
+DURATION_MS_MAX = INT64_MAX // NANOS_PER_MILLI
 
 SortKey = Literal[
+    "id",
     "name",
     "start",
     "end",
@@ -53,6 +56,7 @@ METADATA_PARAMETER: dict[str, object] = {
 """What no declared parameter can be, as OpenAPI describes it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UPWARDS = Context(prec=40, rounding=ROUND_CEILING)  # digits beyond that of any cost, and of any duration
 _Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX)]
 
 
@@ -60,7 +64,7 @@ class PageParameters(BaseModel):
     """`limit` and `offset`."""
 
     limit: int = Field(default=50, ge=1, le=LIMIT_MAX, description="Rows on the page.")
-    offset: int = Field(default=0, ge=0, le=OFFSET_MAX, description="Rows before the page.")
+    offset: int = Field(default=0, ge=0, le=INT64_MAX, description="Rows before the page.")
 
 
 class SessionParameters(PageParameters):
@@ -78,6 +82,14 @@ class SessionParameters(PageParameters):
     environment: _Text = Field(default="", description="The environment, exactly.")
     tag: _Text = Field(default="", description="One of the tags, exactly.")
     model: _Text = Field(default="", description="One of the models, exactly.")
+    service: _Text = Field(default="", description="One of the services, exactly.")
+    status: SessionStatus | None = Field(default=None, description="How it ended.")
+    has_error: bool | None = Field(default=None, description="Whether any error arose in it, however it ended.")
+    min_cost: Decimal | None = Field(default=None, ge=0, le=COST_MAX, description="US dollars, at least; exact.")
+    min_tokens: int = Field(default=0, ge=0, le=INT64_MAX, description="Tokens, at least.")
+    min_duration_ms: Decimal | None = Field(
+        default=None, ge=0, le=DURATION_MS_MAX, description="Milliseconds from its start to its end, at least; exact."
+    )
 
 
 class ModelParameters(PageParameters):
@@ -120,17 +132,13 @@ def session_filter(parameters: Annotated[SessionParameters, Query()], request: R
         tag=parameters.tag,
         model=parameters.model,
         metadata=_metadata(request),
+        service=parameters.service,
+        status=parameters.status,
+        has_error=parameters.has_error,
+        min_cost_nano_usd=_least(parameters.min_cost, 10**9),
+        min_tokens=parameters.min_tokens,
+        min_duration_ns=_least(parameters.min_duration_ms, NANOS_PER_MILLI),
     )
-
-
-def session_id_in_path(session_id: str) -> str:
-    """The id that the path names; it arrives percent-encoded (see `app.RawPath`) and may hold any character."""
-    return _decoded("session_id", session_id)
-
-
-def thread_id_in_path(thread_id: str) -> str:
-    """The same for a thread."""
-    return _decoded("thread_id", thread_id)
 
 
 def session_filter_of_thread(
@@ -140,10 +148,6 @@ def session_filter_of_thread(
     if wanted.thread_id not in ("", thread_id):
         raise _invalid("thread_id", "contradicts the path; leave it out", wanted.thread_id)
     return replace(wanted, thread_id=thread_id)
-
-
-SessionId = Annotated[str, Depends(session_id_in_path)]
-ThreadId = Annotated[str, Depends(thread_id_in_path)]
 
 
 def _metadata(request: Request) -> tuple[tuple[str, str], ...]:
@@ -158,11 +162,9 @@ def _metadata(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple((name.removeprefix(_METADATA), text) for name, text in found)
 
 
-def _decoded(parameter: str, encoded: str) -> str:
-    try:
-        return unquote(encoded, errors="strict")
-    except UnicodeDecodeError as error:
-        raise InvalidPath({parameter: "is not UTF-8 after percent-decoding"}) from error
+def _least(amount: Decimal | None, parts: int) -> int:
+    """The least whole number of parts that is no less than the amount."""
+    return int(_UPWARDS.to_integral_value(_UPWARDS.multiply(amount or Decimal(0), Decimal(parts))))
 
 
 def _instant_ns(parameter: str, text: str | None, *, end_of_day: bool) -> int | None:
