@@ -57,7 +57,7 @@ FROM (
 ARRAY JOIN {", ".join(joined)}
 WHERE span_count > 0 OR source = {Source.METRIC:d}
 GROUP BY GROUPING SETS ({sets})
-ORDER BY part, is_counter, cost DESC, name
+ORDER BY part, is_counter, cost DESC, total_tokens DESC, name
 LIMIT {ENTRIES_MAX} BY part, is_counter""",
         {"tenant": tenant, "session_id": session_id},
     )
