@@ -7,14 +7,9 @@ those of traces and spans nano-dollars.
 
 from __future__ import annotations
 
-from processor.store.reading import Row
 from processor.store.session_sql import (
     SORT_COLUMNS,
-<<<<<<< HEAD
-    Row,
-=======
     STATUS_OF_END,
->>>>>>> api
     SessionFilter,
     SessionStatus,
     SortOrder,
@@ -23,6 +18,7 @@ from processor.store.session_sql import (
     page_of_sessions,
 )
 from processor.store.span_sql import TRACE_READ_MAX
+from processor.store.statement import Row
 from processor.store.stats_queries import StatsQueries
 from processor.store.stats_sql import INTERVALS_MAX, TOPS, USER_SORT_COLUMNS, Interval, UserFilter
 from processor.store.thread_sql import (
@@ -33,22 +29,9 @@ from processor.store.thread_sql import (
     one_thread,
     page_of_threads,
 )
-<<<<<<< HEAD
-from processor.store.trace_sql import (
-    READ_MAX,
-    SPANS_MAX,
-    SPANS_PER_TRACE_MAX,
-    count_traces,
-    details_of_spans,
-    page_of_traces,
-    spans_of_traces,
-)
-from processor.store.usage_sql import DIMENSIONS, breakdown, breakdown_of_session, count_models, page_of_models
-=======
 from processor.store.trace_queries import TraceQueries
 from processor.store.trace_sql import SPANS_MAX, SPANS_PER_TRACE_MAX
-from processor.store.usage_sql import DIMENSIONS, breakdown_of_session, count_models, page_of_models
->>>>>>> api
+from processor.store.usage_sql import DIMENSIONS, breakdown, breakdown_of_session, count_models, page_of_models
 
 __all__ = [
     "DIMENSIONS",
@@ -73,34 +56,8 @@ __all__ = [
 ]
 
 
-<<<<<<< HEAD
-class Client(Protocol):
-    """The part of a clickhouse-connect client that reading needs."""
-
-    def query(self, query: str, parameters: dict[str, Any], settings: dict[str, Any]) -> Any:
-        """Run one statement with bound parameters."""
-
-    def query_arrow(
-        self, query: str, parameters: dict[str, Any], settings: dict[str, Any], *, use_strings: bool
-    ) -> Any:
-        """The same for many rows: an Arrow table."""
-
-
-class SessionQueries:
-    """The reader of one database through one client.
-
-    Errors: `Retryable` when the store is away or a query takes longer than `timeout_s`; `Permanent` when it refuses
-    the statement or the user.
-    """
-
-    def __init__(self, client: Client, database: str, timeout_s: int = 30) -> None:
-        self._client = client
-        self._database = database
-        self._settings = {"max_execution_time": timeout_s}
-=======
 class SessionQueries(TraceQueries, StatsQueries):
     """The reader of one database through one client. Errors: those of `Reader`."""
->>>>>>> api
 
     def list_sessions(
         self,

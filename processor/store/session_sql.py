@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from processor.store.statement import Statement
+
 SortOrder = Literal["asc", "desc"]
-Row = dict[str, Any]
-"""A row of an answer, by column name."""
 SessionStatus = Literal["UNSET", "OK", "ERROR"]
 
 SORT_COLUMNS = {
@@ -77,14 +77,6 @@ class SessionFilter:
     min_cost_nano_usd: int = 0  # at least; 0 is any
     min_tokens: int = 0
     min_duration_ns: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL with `{name:Type}` places, and what is bound to them."""
-
-    sql: str
-    parameters: dict[str, Any]
 
 
 def count_sessions(database: str, tenant: str, wanted: SessionFilter) -> Statement:

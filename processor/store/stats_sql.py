@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from processor.store.session_sql import SessionFilter, SortOrder, Statement, contains, selected
+from processor.store.session_sql import SessionFilter, SortOrder, contains, selected
+from processor.store.statement import Statement
 
 Interval = Literal["minute", "hour", "day", "week", "month"]
 

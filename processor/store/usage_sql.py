@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from processor.model import COSTS, USAGE_KEY, USAGE_SUMMED, Source
-from processor.store.session_sql import Row, Statement
+from processor.store.statement import Row, Statement
 
 DIMENSIONS: Final = {"models": "model", "providers": "provider", "services": "service"}
 """Parts of a breakdown, and the column of the view `session_usage` behind each."""

@@ -12,12 +12,12 @@ from processor.store.log_sql import count_session_logs, session_logs
 from processor.store.session_sql import (
     SORT_COLUMNS,
     SessionFilter,
-    Statement,
     count_sessions,
     one_session,
     page_of_sessions,
 )
 from processor.store.span_sql import count_spans, page_of_spans, rows_of_span, rows_of_trace, whole_span
+from processor.store.statement import Statement
 from processor.store.stats_sql import (
     USER_SORT_COLUMNS,
     UserFilter,
