@@ -7,15 +7,13 @@ those of traces and spans nano-dollars.
 
 from __future__ import annotations
 
+from processor.store.session_pages import SessionPages
 from processor.store.session_sql import (
     SORT_COLUMNS,
     STATUS_OF_END,
     SessionFilter,
     SessionStatus,
     SortOrder,
-    count_sessions,
-    one_session,
-    page_of_sessions,
 )
 from processor.store.span_sql import TRACE_READ_MAX
 from processor.store.statement import Row
@@ -56,28 +54,8 @@ __all__ = [
 ]
 
 
-class SessionQueries(TraceQueries, StatsQueries):
+class SessionQueries(SessionPages, TraceQueries, StatsQueries):
     """The reader of one database through one client. Errors: those of `Reader`."""
-
-    def list_sessions(
-        self,
-        tenant: str,
-        wanted: SessionFilter,
-        *,
-        sort_by: str = "start",
-        sort_order: SortOrder = "desc",
-        limit: int = 50,
-        offset: int = 0,
-    ) -> tuple[list[Row], int]:
-        """One page of sessions, and how many there are on all pages."""
-        page = page_of_sessions(
-            self._database, tenant, wanted, sort_by=sort_by, sort_order=sort_order, limit=limit, offset=offset
-        )
-        return self._page(count_sessions(self._database, tenant, wanted), page, offset)
-
-    def get_session(self, tenant: str, session_id: str) -> Row | None:
-        """One session, None where there is none."""
-        return self._one(one_session(self._database, tenant, session_id))
 
     def session_breakdown(self, tenant: str, session_id: str) -> dict[str, list[Row]]:
         """What counts in a session, by each of `DIMENSIONS`: rows with `name` and sums, the most expensive first."""

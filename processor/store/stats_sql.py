@@ -52,8 +52,13 @@ _SUMMED: Final = ("trace_count", "span_count", "error_count", "input_tokens", "o
 _SUMMED_TOO: Final = ("llm_call_count", "tool_call_count", "input_cost", "output_cost", "unpriced_span_count")
 _SUMS: Final = ", ".join(f"sum(s.{name}) AS {name}" for name in (*_SUMMED, "total_cost"))
 _MORE_SUMS: Final = ", ".join(f"sum(s.{name}) AS {name}" for name in _SUMMED_TOO)
-_START_NS: Final = "toUnixTimestamp64Nano(s.first_seen)"
-_END_NS: Final = "toUnixTimestamp64Nano(s.last_seen)"
+_MONEY: Final = {
+    "cost_nano_usd": "total_cost",
+    "input_cost_nano_usd": "input_cost",
+    "output_cost_nano_usd": "output_cost",
+}
+_START_NS: Final = "s.start_ns"
+_END_NS: Final = "s.end_ns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +182,15 @@ def _users(database: str, tenant: str, wanted: UserFilter) -> tuple[str, dict[st
 
 def _sessions(database: str, where: str) -> str:
     """The sessions that count. By themselves: in a condition beside sums, a column's name would mean the sum."""
-    return f"SELECT * FROM {database}.sessions WHERE {where}"
+    money = ", ".join(f"reinterpret({name}, 'Decimal(18, 9)') AS {column}" for name, column in _MONEY.items())
+    return f"""SELECT *, (end_ns - start_ns) / 1e6 AS duration_ms, {money}
+    FROM {database}.session_rollups FINAL WHERE {where} AND row_count > 0"""
 
 
 def _interval_of_start(interval: Interval) -> str:
     """The first nanosecond of the interval in which a session started, in UTC; weeks begin on Mondays."""
     if interval == "month":
-        return "1000000000 * toInt64(toUnixTimestamp(toDateTime(toStartOfMonth(s.first_seen), 'UTC')))"
+        month = f"toStartOfMonth(fromUnixTimestamp64Nano({_START_NS}, 'UTC'))"
+        return f"1000000000 * toInt64(toUnixTimestamp(toDateTime({month}, 'UTC')))"
     from_ns = _MONDAY_NS if interval == "week" else 0
     return f"{_START_NS} - positiveModulo({_START_NS} - {from_ns}, {_LENGTH_NS[interval]})"

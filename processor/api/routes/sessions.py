@@ -27,6 +27,7 @@ from processor.api.parameters import (
     thread_filter,
 )
 from processor.api.paths import SessionId, ThreadId
+from processor.api.totals import Totals
 from processor.store.queries import SessionFilter, ThreadFilter
 
 _WITH_METADATA: Final = {"parameters": [METADATA_PARAMETER]}
@@ -34,7 +35,7 @@ _WITH_METADATA: Final = {"parameters": [METADATA_PARAMETER]}
 
 def session_routes(context: Context) -> APIRouter:
     """`/v1/sessions` and `/v1/threads`."""
-    router, pool, tenant = APIRouter(), context.pool, context.tenant
+    router, pool, tenant, totals = APIRouter(), context.pool, context.tenant, Totals()
 
     @router.get("/v1/sessions", openapi_extra=_WITH_METADATA)
     def list_sessions(
@@ -54,7 +55,13 @@ def session_routes(context: Context) -> APIRouter:
                 limit=parameters.limit,
                 offset=parameters.offset,
             )
+        if total is None:
+            total = totals.of((tenant, wanted), lambda: count(wanted))
         return SessionList(data=[session_of(row) for row in rows], pagination=Pagination.of(parameters, total))
+
+    def count(wanted: SessionFilter) -> int:
+        with pool.reader() as queries:
+            return queries.count_sessions(tenant, wanted)
 
     @router.get("/v1/sessions/{session_id}")
     def get_session(session_id: SessionId) -> SessionItem:
