@@ -1,4 +1,4 @@
-"""docs/sql.md on the real process: exported over OTLP, asked through clickhouse-connect on its read-only interface."""
+"""docs/sql.md and the Grafana dashboard on the real process: asked through clickhouse-connect, read-only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from processor.signals import Signal
-from tests.fleet import Fleet
+from tests.fleet import DAY, Fleet, S
+from tests.grafana import ALL, PANELS, VARIABLES, Range, expanded
 from tests.integration.process import ANY_PORTS, TIMEOUT_S, Running
 from tests.sql_doc import answers, queries
 
@@ -54,3 +55,13 @@ def client(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 def test_a_query_of_the_document_gives_the_right_answer(title: str, client: Any, fleet: Fleet) -> None:
     """Nothing that a query needs is closed to readers."""
     assert [tuple(row) for row in client.query(queries()[title]).result_rows] == answers(fleet)[title]
+
+
+def test_no_query_of_the_dashboard_needs_more_than_reading(client: Any, fleet: Fleet) -> None:
+    """Panels and variables, through the same guard; each finds something."""
+    when = Range((fleet.now_ns - 7 * DAY) // S, fleet.now_ns // S + 3600, 3600)
+    asked = [panel["targets"][0]["rawSql"] for panel in PANELS]
+    asked += [variable["query"]["rawSql"] for variable in VARIABLES if variable["type"] == "query"]
+    chosen = {variable["name"]: [ALL] if variable.get("includeAll") else "otel" for variable in VARIABLES}
+    for sql in asked:
+        assert client.query(expanded(sql, chosen, when)).result_rows, sql
