@@ -23,8 +23,8 @@ _SPILLING: Final = {
 """What a query holds in memory before it goes on with the disk."""
 
 _STREAMING: Final = {
-    # What is sorted on disk is merged by a block of each file: small ones, or they fill the memory again. 1.9 GB of rows
-    # took 1.5 GB with the engine's defaults and take 0.3 GB so; one thread leaves the other core to pages.
+    # What is sorted on disk is merged by a block of each file: small ones, or they fill the memory again. 1.9 GB of
+    # rows took 1.5 GB with the engine's defaults and take 0.3 GB so; one thread leaves the other core to pages.
     "max_block_size": 4_096,
     "max_bytes_before_external_sort": 128 * 1024 * 1024,
     "max_bytes_ratio_before_external_sort": 0,

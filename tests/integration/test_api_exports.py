@@ -232,6 +232,18 @@ def test_limit_and_offset_cut_files_where_they_cut_pages(api: httpx.Client, kind
     assert ids(offset=10**6) == []
 
 
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "parquet"])
+@pytest.mark.parametrize("search", ["nobody", "u1", ""])
+def test_a_file_that_has_ended_is_in_nobodys_way(
+    client: Any, store_config: StoreConfig, api: httpx.Client, kind: str, search: str
+) -> None:
+    """Whoever has the end of a file finds its reader free, with one reader and nobody who may wait."""
+    app = create_app(QueryPool([SessionQueries(client, store_config.database)], 0), DEFAULT_TENANT, "0", Prices())
+    with served(app) as url, httpx.Client(base_url=url, timeout=60) as alone:
+        for _ in range(20):
+            assert exported(alone, "/v1/users", kind, search=search) == exported(api, "/v1/users", kind, search=search)
+
+
 def test_a_file_of_nothing_is_still_a_file(api: httpx.Client) -> None:
     """A head of CSV, no lines, a schema of Parquet."""
     assert exported(api, "/v1/users", "csv", search="nobody") == (",".join(USERS.schema.names) + "\r\n").encode()

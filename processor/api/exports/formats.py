@@ -168,11 +168,12 @@ class _Behind(io.RawIOBase):
 
 
 def encoded(batches: Iterator[pa.RecordBatch], into: Encoder) -> Iterator[bytes]:
-    """The pieces of the file. The first is not there before rows are, or none will be."""
+    """The pieces of the file, none of them empty. The first is not there before rows are, or none will be."""
     piece = into.head()
     for batch in batches:
         piece += into.rows(batch)
         if len(piece) >= PIECE_BYTES:
             yield piece
             piece = b""
-    yield piece + into.foot()
+    if rest := piece + into.foot():
+        yield rest
