@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, FastAPI, Query
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from processor.api.deletion import add_deletion
 from processor.api.errors import NotFound, install_error_handlers
 from processor.api.models import (
     ModelList,
@@ -42,6 +43,7 @@ from processor.api.pool import QueryPool
 from processor.api.spans import judged, shown
 from processor.api.traces import Span, TraceList, span_of, trace_of
 from processor.pricing.prices import Prices
+from processor.store.deletions import SessionDeletions
 from processor.store.queries import SessionFilter, SessionQueries, ThreadFilter
 
 _WITH_METADATA: Final = {"parameters": [METADATA_PARAMETER]}
@@ -53,10 +55,17 @@ class TraceParameters(PageParameters):
     session_id: str
 
 
-def create_app(pool: QueryPool, tenant: str, version: str, prices: Prices) -> ASGIApp:
-    """The whole API for one tenant. `prices` are those that its rollups are made with."""
+def create_app(
+    pool: QueryPool, tenant: str, version: str, prices: Prices, deletions: SessionDeletions | None = None
+) -> ASGIApp:
+    """The whole API for one tenant. `prices` are those that its rollups are made with.
+
+    Without `deletions` it only reads.
+    """
     app = FastAPI(title="otel-sessions", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
     install_error_handlers(app)
+    if deletions is not None:
+        add_deletion(app, tenant, deletions)
 
     @app.get("/v1/sessions", response_model=SessionList, openapi_extra=_WITH_METADATA)
     def list_sessions(
