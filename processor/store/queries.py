@@ -17,6 +17,7 @@ from processor.store.connection import driver_errors_translated
 from processor.store.log_sql import count_session_logs, session_logs
 from processor.store.session_sql import (
     SORT_COLUMNS,
+    Row,
     SessionFilter,
     SortOrder,
     Statement,
@@ -41,7 +42,7 @@ from processor.store.trace_sql import (
     page_of_traces,
     spans_of_traces,
 )
-from processor.store.usage_sql import DIMENSIONS, breakdown_of_session, count_models, page_of_models
+from processor.store.usage_sql import DIMENSIONS, breakdown, breakdown_of_session, count_models, page_of_models
 
 __all__ = [
     "DIMENSIONS",
@@ -56,8 +57,6 @@ __all__ = [
     "ThreadFilter",
     "ThreadStatus",
 ]
-
-Row = dict[str, Any]
 
 
 class Client(Protocol):
@@ -106,10 +105,7 @@ class SessionQueries:
 
     def session_breakdown(self, tenant: str, session_id: str) -> dict[str, list[Row]]:
         """What counts in a session, by each of `DIMENSIONS`: rows with `name` and sums, the most expensive first."""
-        parts: dict[str, list[Row]] = {part: [] for part in DIMENSIONS}
-        for row in self._rows(breakdown_of_session(self._database, tenant, session_id)):
-            parts[row["part"]].append(row)
-        return parts
+        return breakdown(self._rows(breakdown_of_session(self._database, tenant, session_id)))
 
     def list_models(
         self, tenant: str, *, unpriced: bool = False, limit: int = 50, offset: int = 0
