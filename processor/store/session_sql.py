@@ -8,13 +8,15 @@ Source of names and limits: SESSIONS_API, `GET /v1/sessions`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 SortOrder = Literal["asc", "desc"]
+SessionStatus = Literal["UNSET", "OK", "ERROR"]
 Row = dict[str, Any]
 """A row of an answer, by column name."""
 
 SORT_COLUMNS = {
+    "id": "session_id",
     "name": "name",
     "start": "first_seen",
     "end": "last_seen",
@@ -29,6 +31,9 @@ SORT_COLUMNS = {
     "last_seen": "last_seen",
 }
 """Sort keys of the API and the column of the view `sessions` behind each."""
+
+STATUS_OF_END: Final[dict[str, SessionStatus]] = {"success": "OK", "error": "ERROR"}
+"""How a session ended, in the words of traces; what is not here is UNSET."""
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
@@ -66,6 +71,12 @@ class SessionFilter:
     tag: str = ""  # one of its tags
     model: str = ""  # one of its models
     metadata: tuple[tuple[str, str], ...] = ()  # keys it has, with these values
+    service: str = ""  # one of its services
+    status: SessionStatus | None = None  # how it ended
+    has_error: bool | None = None  # whether any error arose in it
+    min_cost_nano_usd: int = 0  # at least; 0 is any
+    min_tokens: int = 0
+    min_duration_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,7 @@ class Statement:
 
 def count_sessions(database: str, tenant: str, wanted: SessionFilter) -> Statement:
     """How many sessions `wanted` selects: one row, one column."""
-    where, parameters = _where(tenant, wanted)
+    where, parameters = selected(tenant, wanted)
     return Statement(f"SELECT count() AS total FROM {database}.sessions WHERE {where}", parameters)
 
 
@@ -95,7 +106,7 @@ def page_of_sessions(
     """One page, ties broken by session id. The inner query reads the narrow columns of all, the outer a page of all."""
     assert sort_by in SORT_COLUMNS
     assert sort_order in ("asc", "desc")
-    where, parameters = _where(tenant, wanted)
+    where, parameters = selected(tenant, wanted)
     order = f"ORDER BY {SORT_COLUMNS[sort_by]} {sort_order.upper()}, session_id ASC"
     return Statement(
         f"""SELECT {_SESSION_COLUMNS}
@@ -117,40 +128,62 @@ def one_session(database: str, tenant: str, session_id: str) -> Statement:
     WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}
     ORDER BY version DESC LIMIT 1
 )
-WHERE row_count > 0""",
+WHERE row_count > 0 AND {not_deleted(database)}""",
         {"tenant": tenant, "session_id": session_id},
     )
 
 
-def _where(tenant: str, wanted: SessionFilter) -> tuple[str, dict[str, Any]]:
+def selected(tenant: str, wanted: SessionFilter) -> tuple[str, dict[str, Any]]:
+    """A condition on the view `sessions`, and what is bound in it."""
     clauses = ["tenant = {tenant:String}"]
     parameters: dict[str, Any] = {"tenant": tenant}
-
-    def bind(clause: str, name: str, value: object) -> None:
-        clauses.append(clause)
-        parameters[name] = value
-
+    for condition, name, value in (*_bounds(wanted), *_labels(wanted)):
+        if value:
+            clauses.append(condition)
+            parameters[name] = value
     if wanted.start_ns is not None:
-        bind("toUnixTimestamp64Nano(last_seen) >= {from_ns:Int64}", "from_ns", _int64(wanted.start_ns))
+        clauses.append("toUnixTimestamp64Nano(last_seen) >= {from_ns:Int64}")
+        parameters["from_ns"] = _int64(wanted.start_ns)
     if wanted.end_ns is not None:
-        bind("toUnixTimestamp64Nano(first_seen) <= {to_ns:Int64}", "to_ns", _int64(wanted.end_ns))
-    if wanted.search:
-        bind(f"({contains('session_id', 'search')} OR {contains('name', 'search')})", "search", wanted.search)
-    if wanted.name:
-        bind(contains("name", "name_part"), "name_part", wanted.name)
-    for column in ("user_id", "thread_id", "environment"):
-        if value := getattr(wanted, column):
-            bind(f"{column} = {{{column}:String}}", column, value)
-    if wanted.tag:
-        bind("has(tags, {tag:String})", "tag", wanted.tag)
-    if wanted.model:
-        bind("has(models, {model:String})", "model", wanted.model)
+        clauses.append("toUnixTimestamp64Nano(first_seen) <= {to_ns:Int64}")
+        parameters["to_ns"] = _int64(wanted.end_ns)
+    if wanted.status is not None:
+        clauses.append(f"end_state {'NOT ' * (wanted.status == 'UNSET')}IN {{ends:Array(String)}}")
+        parameters["ends"] = [end for end, status in STATUS_OF_END.items() if wanted.status in (status, "UNSET")]
+    if wanted.has_error is not None:
+        clauses.append("error_count > 0" if wanted.has_error else "error_count = 0")
     for number, (key, value) in enumerate(wanted.metadata):
         place = f"{{metadata_key_{number}:String}}"
         # A key that is not there reads as ''.
-        bind(f"mapContains(metadata, {place})", f"metadata_key_{number}", key)
-        bind(f"metadata[{place}] = {{metadata_{number}:String}}", f"metadata_{number}", value)
+        clauses.append(f"mapContains(metadata, {place}) AND metadata[{place}] = {{metadata_{number}:String}}")
+        parameters |= {f"metadata_key_{number}": key, f"metadata_{number}": value}
     return " AND ".join(clauses), parameters
+
+
+def _bounds(wanted: SessionFilter) -> tuple[tuple[str, str, int], ...]:
+    """Conditions, the name of what is bound in each, and its value; 0 for those that are not asked for."""
+    # Not by duration_ms: as a float it may fall short of itself.
+    length = "toUnixTimestamp64Nano(last_seen) - toUnixTimestamp64Nano(first_seen)"
+    cost = "total_cost >= reinterpret({min_cost_nano_usd:Int64}, 'Decimal(18, 9)')"
+    return (
+        (cost, "min_cost_nano_usd", _int64(wanted.min_cost_nano_usd)),
+        ("total_tokens >= {min_tokens:Int64}", "min_tokens", _int64(wanted.min_tokens)),
+        (f"{length} >= {{min_duration_ns:Int64}}", "min_duration_ns", _int64(wanted.min_duration_ns)),
+    )
+
+
+def _labels(wanted: SessionFilter) -> tuple[tuple[str, str, str], ...]:
+    """The same for texts; '' for those that are not asked for."""
+    return (
+        (f"({contains('session_id', 'search')} OR {contains('name', 'search')})", "search", wanted.search),
+        (contains("name", "name_part"), "name_part", wanted.name),
+        ("user_id = {user_id:String}", "user_id", wanted.user_id),
+        ("thread_id = {thread_id:String}", "thread_id", wanted.thread_id),
+        ("environment = {environment:String}", "environment", wanted.environment),
+        ("has(tags, {tag:String})", "tag", wanted.tag),
+        ("has(models, {model:String})", "model", wanted.model),
+        ("has(services, {service:String})", "service", wanted.service),
+    )
 
 
 def contains(column: str, parameter: str) -> str:
@@ -161,3 +194,9 @@ def contains(column: str, parameter: str) -> str:
 
 def _int64(ns: int) -> int:
     return max(_INT64_MIN, min(_INT64_MAX, ns))
+
+
+def not_deleted(database: str) -> str:
+    """A condition, the same for all rows: the session of the bound `tenant` and `session_id` is not deleted."""
+    tombstones = f"SELECT count() FROM {database}.deleted_sessions"
+    return f"({tombstones} WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}) = 0"

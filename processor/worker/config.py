@@ -37,8 +37,8 @@ class DeletionConfig:
     purge_interval_s: float = field(
         default=10.0,
         metadata={
-            "help": "Seconds between two purges. Each removes all that was deleted since the last, and writes the parts "
-            "anew that hold some of it.",
+            "help": "Seconds between two purges. Each removes all that was deleted since the last, by writing the "
+            "parts anew that hold some of it.",
             "min": 0.1,
             "max": 86_400,
         },

@@ -5,10 +5,10 @@ Must never wait for rows to be removed: a session may have a million spans.
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from processor.api.parameters import SessionId
+from processor.api.paths import SessionId
 from processor.api.units import iso_utc
 from processor.clock import now_ns
 from processor.model import NANOS_PER_MILLI
@@ -29,13 +29,16 @@ class DeletionItem(BaseModel):
     data: Deletion
 
 
-def add_deletion(app: FastAPI, tenant: str, deletions: SessionDeletions) -> None:
+def deletion_routes(tenant: str, deletions: SessionDeletions) -> APIRouter:
     """The route, for one tenant."""
+    router = APIRouter()
 
-    @app.delete("/v1/sessions/{session_id}", response_model=DeletionItem)
+    @router.delete("/v1/sessions/{session_id}")
     def delete_session(session_id: SessionId) -> DeletionItem:
         """Delete a session, its traces, spans and log records; also one that is not known (yet)."""
         now_ms = now_ns() // NANOS_PER_MILLI
         blocked_until_ms = deletions.delete(tenant, session_id, now_ms)
         deleted_at, blocked_until = (iso_utc(ms * NANOS_PER_MILLI) for ms in (now_ms, blocked_until_ms))
         return DeletionItem(data=Deletion(id=session_id, deleted_at=deleted_at, blocked_until=blocked_until))
+
+    return router
