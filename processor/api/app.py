@@ -1,4 +1,4 @@
-"""The sessions API over HTTP: all routes, in the order in which they are looked at.
+"""The sessions API over HTTP, and the page that asks it: all routes, in the order in which they are looked at.
 
 Sees `store.queries` and what is pure. Queries block, so handlers are plain functions that run in worker threads.
 Must never serve a tenant that the caller does not name; until there is authentication, there is one tenant.
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from processor.api.context import Context
 from processor.api.errors import ERRORS, install_error_handlers
+from processor.api.page_files import install_page
 from processor.api.pool import QueryPool
 from processor.api.routes.about import about_routes
 from processor.api.routes.deletion import deletion_routes
@@ -39,6 +40,7 @@ def create_app(
         app.include_router(routes(context), responses=ERRORS)
     if deletions is not None:
         app.include_router(deletion_routes(tenant, deletions), responses=ERRORS)
+    install_page(app)
     return RawPath(app)
 
 
