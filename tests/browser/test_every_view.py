@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -256,3 +257,17 @@ def test_a_session_is_deleted_after_a_confirmation(visit: Visit, add: Callable[.
     expect(page.get_by_role("heading", level=1)).to_have_text("Sessions")
     page.go_back()
     expect(page.get_by_role("heading", name="No session matches")).to_be_visible()
+
+
+def test_what_is_listed_is_exported(visit: Visit) -> None:
+    """The menu of the list writes all sessions that the filters leave, not the page, as a file."""
+    page = visit("#/sessions?environment=prod&user_id=user-1&size=25&live=off")
+    wait_for_list(page)
+    shown = set(texts(page, "table.list tbody td.id"))
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="Export CSV").click()
+    assert download.value.suggested_filename == "sessions.csv"
+    with download.value.path().open(newline="") as file:
+        assert {row["id"] for row in csv.DictReader(file)} == shown
+    expect(page.locator("#toast")).to_have_text("Exported")
