@@ -54,7 +54,7 @@ def trace_rows(rows: pl.DataFrame, prices: Prices, revision: int = 0) -> TraceRo
         by_session = by_session[order]
     traces = _traces(whole, shape, revision)
     live = _live_rows(whole.spans, shape, session, counts, by_session, prices)
-    per_session = live.hstack(traces[live["trace"]]).drop("trace")
+    per_session = live.hstack(traces[live["trace"]].drop("end_ns")).drop("trace")
     gone = _gone(whole, session, per_session, traces)
     session_traces = pl.concat([per_session, gone, _logged_too(whole, revision)], how="diagonal")
     trace_sessions = _trace_sessions(traces, shape, session, live, is_hidden)
@@ -84,7 +84,9 @@ def _traces(whole: SpanSet, shape: Lineage, revision: int) -> pl.DataFrame:
     if IS_PLACE in whole.spans.columns:
         places = [rows.filter(pl.col(IS_PLACE)) for rows in (whole.spans, whole.beaten)]
         made = versions_after_deletion(sizes, _rows_of(traces, *places), revision)
-    traces = traces.with_columns(version=pl.Series(made, dtype=pl.UInt64))
+    ends = np.full(shape.traces, np.iinfo(np.int64).min)
+    np.maximum.at(ends, shape.trace, np.maximum(whole.spans["start_ns"].to_numpy(), whole.spans["end_ns"].to_numpy()))
+    traces = traces.with_columns(version=pl.Series(made, dtype=pl.UInt64), end_ns=pl.Series(ends))
     return traces.hstack(whole.spans.select("name", "status_code")[shape.root])
 
 
@@ -186,8 +188,8 @@ def _logged_too(whole: SpanSet, revision: int) -> pl.DataFrame:
         & (pl.col("session_id") != "")
     )
     return (
-        calls.select("tenant", "session_id", trace_id=CALL_TRACE + pl.col("response_id"))
-        .unique()
+        calls.group_by("tenant", "session_id", trace_id=CALL_TRACE + pl.col("response_id"))
+        .agg(pl.max_horizontal("start_ns", "end_ns").max().alias("end_ns"))
         .with_columns(version=pl.lit(over_any_size(revision), pl.UInt64), source=pl.lit(Source.LOG, pl.UInt8))
     )
 

@@ -50,3 +50,8 @@ def is_of_more(version: pl.Expr, size: pl.Expr, places: pl.Expr) -> pl.Expr:
     """Whether a version was made of a larger set than this, of which so many are places."""
     after = (version & _DELETED_FROM) > 0
     return (version & SIZE_MAX).cast(pl.Int64) > pl.when(after).then(size + places).otherwise(size)
+
+
+def set_size(version: pl.Expr) -> pl.Expr:
+    """The size of the set that a version was made of, of a trace that has lost no span by a deletion."""
+    return (version & SIZE_MAX).cast(pl.Int64)

@@ -58,7 +58,7 @@ class Removal:
     Shape: `traces`, `tenant, trace_id`: nothing stays of them. `spans`, `_VERSION`: rows of other traces. `placed`,
     `tenant, trace_id, span_id`: all deleted spans of these other traces, for their log records. `where`, `tenant, day,
     service, name`: where wide rows of all of them lie. Units: `day` in days since 1970; the times are Unix nanoseconds
-    of the first start and the last end.
+    of the first start and the last end, 0 where the spans of some trace are gone already.
     """
 
     traces: pl.DataFrame
@@ -109,8 +109,9 @@ class Removal:
     @property
     def size(self) -> int:
         """Keys in its conditions."""
-        rewritten = self.rewritten
-        rows = (self.traces, self.spans, self.placed, rewritten.session_traces, rewritten.session_rollups)
+        written = self.rewritten
+        rows = (self.traces, self.spans, self.placed)
+        rows += (written.session_traces, written.trace_sessions, written.session_rollups)
         return sum(len(part) for part in rows)
 
 
@@ -195,8 +196,8 @@ def _logs(removal: Removal, sessions: pl.DataFrame) -> str:
     parts = [any_of(sessions, "session_id", "SessionId", "Tenant")] if len(sessions) else []
     if of_trace:
         begin_s, end_s = (removal.start_ns - DAY_NS) // NANOS_PER_SECOND, (removal.end_ns + DAY_NS) // NANOS_PER_SECOND
-        times = f"TimestampTime BETWEEN toDateTime({max(begin_s, 0)}) AND toDateTime({end_s})"
-        parts.append(f"(SessionId = '' AND {times} AND ({' OR '.join(of_trace)}))")
+        times = f"AND TimestampTime BETWEEN toDateTime({begin_s}) AND toDateTime({end_s}) " * (removal.start_ns > 0)
+        parts.append(f"(SessionId = '' {times}AND ({' OR '.join(of_trace)}))")
     return " OR ".join(parts)
 
 

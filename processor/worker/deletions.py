@@ -88,7 +88,9 @@ def judged_traces(
     store.write_deleted_spans(
         pl.concat([marked, judged.places])
     )  # before the rows, whose version says how many there are
-    stored = fuller(store, traces, judged.rows)
+    places_of = pl.col(IS_PLACE).sum().cast(pl.Int64)
+    sizes = judged.rows.group_by(TRACE_KEY).agg(size=pl.len().cast(pl.Int64), places=places_of)
+    stored = fuller(store, traces, sizes)
     rows = without(stored, trace_rows(judged.rows, prices, revision))
     others = _without_sessions(stored, known.sessions)
     kept = TraceRows(rows.session_traces, pl.concat([rows.trace_sessions, others]))
@@ -96,15 +98,13 @@ def judged_traces(
     return JudgedTraces(kept, replace(judged, empty=empty))
 
 
-def fuller(store: Store, traces: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """What the store says of traces that have lost spans to retention: it is made of more than `spans`, and stays.
+def fuller(store: Store, traces: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
+    """What the store says of traces that have lost spans to retention: it is made of more, and stays.
 
-    Shape: `traces`, `tenant, trace_id`, distinct; `spans` with or without places; out, `model.TRACE_SESSIONS`, a row a
-    trace.
+    Shape: `traces`, `tenant, trace_id`, distinct; `sizes`, the same and `size` and `places` of what is left of them;
+    out, `model.TRACE_SESSIONS`, a row a trace.
     """
     stored = store.read_trace_sessions(traces).sort("version").unique(TRACE_KEY, keep="last", maintain_order=True)
-    is_place = pl.col(IS_PLACE) if IS_PLACE in spans.columns else pl.lit(False)
-    sizes = spans.group_by(TRACE_KEY).agg(size=pl.len().cast(pl.Int64), places=is_place.sum().cast(pl.Int64))
     joined = stored.join(sizes, on=TRACE_KEY, how="left", maintain_order="left")
     size, places = (pl.col(name).fill_null(0) for name in ("size", "places"))
     return joined.filter(is_of_more(pl.col("version"), size, places)).drop("size", "places")
