@@ -207,7 +207,8 @@ SESSION_TRACES: Final = pl.Schema(
         **USAGE,
     }
 )
-"""One trace's rollup inside one session. `span_count = 0` says that the trace no longer belongs to the session."""
+"""One trace's rollup inside one session. `span_count = 0` says that the trace no longer belongs to the session; its end
+is the trace's then."""
 
 TRACE_SESSIONS: Final = pl.Schema(
     {
@@ -217,6 +218,7 @@ TRACE_SESSIONS: Final = pl.Schema(
         "session_ids": _STRINGS,  # sessions with at least one span of the trace, sorted
         "span_count": pl.Int64,
         "unbound_span_count": pl.Int64,  # spans that no session claims: kept, countable, bound when an id arrives
+        "end_ns": pl.Int64,  # of its last span
     }
 )
 """Which sessions a trace belongs to; also the list of all traces ever seen."""

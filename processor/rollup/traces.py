@@ -24,7 +24,7 @@ from processor.rollup.lineage import Lineage, lineage
 from processor.rollup.rows import TraceRows, typed
 from processor.rollup.runs import Runs, gathered, lists, mask, ordered
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY, SpanSet, span_set
-from processor.rollup.versions import over_any_size, versions
+from processor.rollup.versions import over_any_size, versions, versions_after_deletion
 
 
 def trace_rows(rows: pl.DataFrame, prices: Prices, revision: int = 0) -> TraceRows:
@@ -52,9 +52,9 @@ def trace_rows(rows: pl.DataFrame, prices: Prices, revision: int = 0) -> TraceRo
         frame = pl.DataFrame({"trace": shape.trace[by_session], "session": session.gather(by_session)})
         order = frame.select(pl.arg_sort_by("trace", "session", maintain_order=True)).to_series().to_numpy()
         by_session = by_session[order]
-    traces = _traces(whole, shape, revision, deleted_from)
+    traces = _traces(whole, shape, revision)
     live = _live_rows(whole.spans, shape, session, counts, by_session, prices)
-    per_session = live.hstack(traces[live["trace"]]).drop("trace")
+    per_session = live.hstack(traces[live["trace"]].drop("end_ns")).drop("trace")
     gone = _gone(whole, session, per_session, traces)
     session_traces = pl.concat([per_session, gone, _logged_too(whole, revision)], how="diagonal")
     trace_sessions = _trace_sessions(traces, shape, session, live, is_hidden)
@@ -73,17 +73,29 @@ def _stand_together(trace: Ints, session: pl.Series) -> bool:
     return not (changes[1:] & (trace[1:] == trace[:-1])).any()
 
 
-def _traces(whole: SpanSet, shape: Lineage, revision: int, deleted_from: bool) -> pl.DataFrame:
+def _traces(whole: SpanSet, shape: Lineage, revision: int) -> pl.DataFrame:
     """What is the same in all rows of a trace. Shape: one row a trace, in the order of `Lineage.trace`."""
     first = np.searchsorted(shape.trace, np.arange(shape.traces))
-    sizes = np.bincount(shape.trace, minlength=shape.traces)
     traces = whole.spans.select(TRACE_KEY)[first]
+    sizes = np.bincount(shape.trace, minlength=shape.traces)
     if len(whole.beaten):
-        beaten = whole.beaten.group_by(TRACE_KEY).agg(beaten=pl.len().cast(pl.Int64))
-        joined = traces.join(beaten, on=TRACE_KEY, how="left", maintain_order="left")
-        sizes = sizes + joined["beaten"].fill_null(0).to_numpy()
-    traces = traces.with_columns(version=pl.Series(versions(sizes, revision, deleted_from), dtype=pl.UInt64))
+        sizes = sizes + _rows_of(traces, whole.beaten)
+    made = versions(sizes, revision)
+    if IS_PLACE in whole.spans.columns:
+        places = [rows.filter(pl.col(IS_PLACE)) for rows in (whole.spans, whole.beaten)]
+        made = versions_after_deletion(sizes, _rows_of(traces, *places), revision)
+    ends = np.full(shape.traces, np.iinfo(np.int64).min)
+    np.maximum.at(ends, shape.trace, np.maximum(whole.spans["start_ns"].to_numpy(), whole.spans["end_ns"].to_numpy()))
+    traces = traces.with_columns(version=pl.Series(made, dtype=pl.UInt64), end_ns=pl.Series(ends))
     return traces.hstack(whole.spans.select("name", "status_code")[shape.root])
+
+
+def _rows_of(traces: pl.DataFrame, *parts: pl.DataFrame) -> Ints:
+    """How many rows each of the traces has."""
+    counts = pl.concat([rows.select(TRACE_KEY) for rows in parts]).group_by(TRACE_KEY).agg(rows=pl.len().cast(pl.Int64))
+    joined = traces.join(counts, on=TRACE_KEY, how="left", maintain_order="left")
+    numbers: Ints = joined["rows"].fill_null(0).to_numpy()
+    return numbers
 
 
 def _live_rows(
@@ -176,8 +188,8 @@ def _logged_too(whole: SpanSet, revision: int) -> pl.DataFrame:
         & (pl.col("session_id") != "")
     )
     return (
-        calls.select("tenant", "session_id", trace_id=CALL_TRACE + pl.col("response_id"))
-        .unique()
+        calls.group_by("tenant", "session_id", trace_id=CALL_TRACE + pl.col("response_id"))
+        .agg(pl.max_horizontal("start_ns", "end_ns").max().alias("end_ns"))
         .with_columns(version=pl.lit(over_any_size(revision), pl.UInt64), source=pl.lit(Source.LOG, pl.UInt8))
     )
 

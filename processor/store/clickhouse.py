@@ -54,7 +54,7 @@ def open_store(config: StoreConfig) -> ClickHouseStore:
     with connect(config):  # held to the end: chDB shuts down with its last handle, and is slow to come back
         if config.migrate:
             migrate_schema(config)
-        elif found := check_schema(config):
+        elif found := check_schema(config, retention=False):
             more = f", and {len(found) - 1} more" if len(found) > 1 else ""
             raise ConfigError(
                 f"exporters.clickhouse: the tables are not what this version needs ({found[0]}{more}), and migrate is "
@@ -70,6 +70,7 @@ class ClickHouseStore(DeletedRows):
     def __init__(self, config: StoreConfig) -> None:
         self._database = config.database
         self._embedded = config.directory is not None
+        self.loses_spans = config.ttl.spans_days > 0
         self._wide = connect(config)
         self._narrow = connect(config)
         self._rollups = connect(config)

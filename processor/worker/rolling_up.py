@@ -13,8 +13,9 @@ from processor.rollup.metrics import metric_rows
 from processor.rollup.rows import TraceRows
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
 from processor.rollup.traces import trace_rows
+from processor.rollup.versions import set_size
 from processor.store.base import Store
-from processor.worker.deletions import KnownDeletions, judged_traces, late_traces
+from processor.worker.deletions import KnownDeletions, fuller, judged_traces, late_traces, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ def rolled_up(store: Store, rows: pl.DataFrame, prices: Prices, revision: int, k
     Errors: those of the store.
     """
     if not known or (concerned := known.concern(rows)).is_empty():
-        return RolledUp(_all_rows(store, rows, prices, revision))
-    others = _all_rows(store, rows.join(concerned, on=TRACE_KEY, how="anti"), prices, revision)
+        return RolledUp(_fullest(store, _all_rows(store, rows, prices, revision), revision))
+    rest = rows.join(concerned, on=TRACE_KEY, how="anti")
+    others = _fullest(store, _all_rows(store, rest, prices, revision), revision)
     judged = judged_traces(store, concerned, prices, revision, known)
     return RolledUp(_joined(others, judged.rows), concerned, late_traces(judged.judged))
 
@@ -52,6 +54,18 @@ def _all_rows(store: Store, rows: pl.DataFrame, prices: Prices, revision: int) -
     usage = metric_usage(store.read_session_metrics(markers.select(SESSION_KEY).unique()))
     counted = metric_rows(markers, usage, prices, revision)
     return _joined(counted, trace_rows(rows.filter(~is_metric), prices, revision))
+
+
+def _fullest(store: Store, rows: TraceRows, revision: int) -> TraceRows:
+    """The rows, without traces of which the store knows more: their spans were removed after some time.
+
+    Versions say so by themselves, but for a revision, which counts for more than any size.
+    """
+    if not revision or not store.loses_spans:
+        return rows
+    size = set_size(pl.col("version"))
+    sizes = rows.trace_sessions.select(*TRACE_KEY, size=size, places=pl.lit(0, pl.Int64))
+    return without(fuller(store, sizes.select(TRACE_KEY), sizes), rows)
 
 
 def _joined(*parts: TraceRows) -> TraceRows:

@@ -865,3 +865,19 @@ FROM (
 GROUP BY tenant, thread_id;
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (35, '035_threads_but_deleted.sql', '24937462250d0406');
+
+-- When the trace's last span ends: rows expire by it (`exporters.clickhouse.ttl.rollups_days`). 0 in older rows.
+ALTER TABLE agents.trace_sessions_local ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS end_ns Int64 DEFAULT 0 CODEC(Delta, LZ4);
+
+-- When the trace's last span ends: rows expire by it (`exporters.clickhouse.ttl.rollups_days`). 0 in older rows.
+ALTER TABLE agents.trace_sessions ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS end_ns Int64 DEFAULT 0 CODEC(Delta, LZ4);
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (36, '036_trace_sessions_end_ns.sql', '008efba0e1a52ee2');
+
+-- When the trace was noted, by the store's clock: notes expire by it. Nothing else depends on it.
+ALTER TABLE agents.shared_traces_local ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS written_at DateTime MATERIALIZED now() CODEC(ZSTD(1));
+
+-- When the trace was noted, by the store's clock: notes expire by it. Nothing else depends on it.
+ALTER TABLE agents.shared_traces ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS written_at DateTime MATERIALIZED now() CODEC(ZSTD(1));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (37, '037_shared_traces_written_at.sql', '1675545488de3fdf');
