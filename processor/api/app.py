@@ -1,4 +1,4 @@
-"""The sessions API over HTTP: all routes, in the order in which they are looked at.
+"""The sessions API over HTTP, and the page that asks it: all routes, in the order in which they are looked at.
 
 Sees `store.queries` and what is pure. Queries block, so handlers are plain functions that run in worker threads.
 Must never serve a tenant that the caller does not name; until there is authentication, there is one tenant.
@@ -13,23 +13,34 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from processor.api.context import Context
 from processor.api.errors import ERRORS, install_error_handlers
+from processor.api.page_files import install_page
 from processor.api.pool import QueryPool
 from processor.api.routes.about import about_routes
+from processor.api.routes.deletion import deletion_routes
 from processor.api.routes.sessions import session_routes
 from processor.api.routes.stats import stats_routes
 from processor.api.routes.traces import trace_routes
 from processor.conventions.rules import Conventions
 from processor.pricing.prices import Prices
+from processor.store.deletions import SessionDeletions
 
 
-def create_app(pool: QueryPool, tenant: str, version: str, prices: Prices) -> ASGIApp:
-    """The whole API for one tenant. `prices` are those that its rollups are made with."""
+def create_app(
+    pool: QueryPool, tenant: str, version: str, prices: Prices, deletions: SessionDeletions | None = None
+) -> ASGIApp:
+    """The whole API for one tenant. `prices` are those that its rollups are made with.
+
+    Without `deletions` it only reads.
+    """
     context = Context(pool, tenant, version, prices, Conventions.load().contents)
     app = FastAPI(title="otel-sessions", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
     install_error_handlers(app)
     # `/v1/sessions/stats` before `/v1/sessions/{id}`: see `paths` for a session of that id.
     for routes in (stats_routes, session_routes, trace_routes, about_routes):
         app.include_router(routes(context), responses=ERRORS)
+    if deletions is not None:
+        app.include_router(deletion_routes(context, deletions), responses=ERRORS)
+    install_page(app)
     return RawPath(app)
 
 

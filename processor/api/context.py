@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from processor.api.kept import Kept
 from processor.api.pool import QueryPool
 from processor.conventions.rules import Contents
 from processor.pricing.prices import Prices
@@ -18,3 +19,4 @@ class Context:
     version: str
     prices: Prices
     contents: Contents
+    kept: Kept = field(default_factory=Kept)

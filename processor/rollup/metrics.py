@@ -85,5 +85,5 @@ def _ranges(runs: Runs, size: int) -> zip[tuple[int, int]]:
 
 
 def _traces(session_traces: pl.DataFrame) -> pl.DataFrame:
-    rows = session_traces.select(*TRACE_KEY, "version", session_ids=pl.concat_list("session_id"))
+    rows = session_traces.select(*TRACE_KEY, "version", "end_ns", session_ids=pl.concat_list("session_id"))
     return typed(rows, TRACE_SESSIONS).sort(TRACE_KEY)

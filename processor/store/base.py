@@ -12,9 +12,14 @@ from typing import Protocol
 
 import polars as pl
 
+from processor.store.deleted import DeletedStore
 
-class Store(Protocol):
+
+class Store(DeletedStore, Protocol):
     """The tables of `store/sql`, as far as the write path needs them."""
+
+    loses_spans: bool
+    """Whether narrow spans are removed after some time, so that a trace may have had more than are stored."""
 
     def insert_wide(self, table: str, rows: Path) -> None:
         """Write rows to a signal's own table (`otel_traces`, `otel_logs`, `session_metrics`), out of an Arrow IPC

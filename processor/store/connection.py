@@ -19,6 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from processor.errors import ConfigError, Permanent, Retryable
 from processor.store.ddl import Target
 from processor.store.dsn import option_names, server_options, without_password
+from processor.store.retention import RetentionConfig
 
 CHDB: Final = "chdb://"
 _ENGINE: Final = Path(__file__).with_name("embedded.xml")
@@ -71,6 +72,11 @@ class StoreConfig:
     migrate: bool = field(
         default=True,
         metadata={"help": "Create missing tables at start; false only checks, see `otel-sessions schema`."},
+    )
+
+    ttl: RetentionConfig = field(
+        default_factory=RetentionConfig,
+        metadata={"help": "How long rows are kept; applied where tables are migrated, see `otel-sessions schema`."},
     )
 
     @property

@@ -53,7 +53,8 @@ def session_rollups(database: str, condition: str, counters: bool = False) -> st
         "trace_count": f"toInt64(countIf({_SPANS}) + uniqExactIf(if(t.turn_id = '', t.trace_id, t.turn_id), {_LOGS}))",
         "active_ns": f"toInt64(intervalLengthSumIf(t.start_ns, t.end_ns, {_REPORTED}))",
         "start_ns": _of_reported("minIf(t.start_ns, {})", counters),
-        "end_ns": _of_reported("maxIf(t.end_ns, {})", counters),
+        # Of a session that all traces have left, too: its row expires by it, and not before an older version.
+        "end_ns": f"if(countIf({live}) > 0, {_of_reported('maxIf(t.end_ns, {})', counters)}, max(t.end_ns))",
         **{name: f"sum(t.{name})" for name in SUMMED},
         **{name: f"arraySort(groupUniqArrayArray(t.{name}))" for name in _LISTS},
     }

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from processor.store.deleted_sql import none_deleted, not_deleted
 from processor.store.statement import Statement
 
 SortOrder = Literal["asc", "desc"]
@@ -81,7 +82,9 @@ def count_sessions(database: str, tenant: str, wanted: SessionFilter) -> Stateme
     """How many sessions `wanted` selects: one row, one column."""
     where, parameters = selected(tenant, wanted)
     return Statement(
-        f"SELECT count() AS total FROM {database}.session_rollups FINAL WHERE {where} AND {_LIVE}", parameters
+        f"SELECT count() AS total FROM {database}.session_rollups FINAL "
+        f"WHERE {where} AND {_LIVE} AND {none_deleted(database)}",
+        parameters,
     )
 
 
@@ -111,6 +114,7 @@ def newest_of(
         f"""SELECT session_id, argMax({SORT_COLUMNS[sort_by]}, version) AS place
 FROM {database}.session_rollups
 WHERE tenant = {{tenant:String}} AND session_id IN {{session_ids:Array(String)}}
+    AND {none_deleted(database)}
 GROUP BY session_id
 HAVING argMax({where} AND {_LIVE}, version)
 ORDER BY place {sort_order.upper()}, session_id ASC""",
@@ -126,7 +130,7 @@ def some_sessions(database: str, tenant: str, session_ids: Sequence[str]) -> Sta
     WHERE tenant = {{tenant:String}} AND session_id IN {{session_ids:Array(String)}}
     ORDER BY version DESC LIMIT 1 BY session_id
 )
-WHERE {_LIVE}""",
+WHERE {_LIVE} AND {none_deleted(database)}""",
         {"tenant": tenant, "session_ids": list(session_ids)},
     )
 
@@ -153,7 +157,7 @@ def one_session(database: str, tenant: str, session_id: str) -> Statement:
     WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}
     ORDER BY version DESC LIMIT 1
 )
-WHERE {_LIVE}""",
+WHERE {_LIVE} AND {not_deleted(database)}""",
         {"tenant": tenant, "session_id": session_id},
     )
 
@@ -228,7 +232,7 @@ def _merged(
     return Statement(
         f"""SELECT {columns}
 FROM {database}.session_rollups FINAL
-WHERE {where} AND {_LIVE}
+WHERE {where} AND {_LIVE} AND {none_deleted(database)}
 {_order(sort_by, sort_order)} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
         {**parameters, "limit": limit, "offset": offset},
     )

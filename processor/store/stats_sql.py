@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from processor.store.deleted_sql import none_deleted
 from processor.store.session_sql import SessionFilter, SortOrder, contains, selected
 from processor.store.statement import Statement
 
@@ -187,7 +188,7 @@ def _sessions(database: str, where: str) -> str:
     """The sessions that count. By themselves: in a condition beside sums, a column's name would mean the sum."""
     money = ", ".join(f"reinterpret({name}, 'Decimal(18, 9)') AS {column}" for name, column in _MONEY.items())
     return f"""SELECT *, (end_ns - start_ns) / 1e6 AS duration_ms, {money}
-    FROM {database}.session_rollups FINAL WHERE {where} AND row_count > 0"""
+    FROM {database}.session_rollups FINAL WHERE {where} AND row_count > 0 AND {none_deleted(database)}"""
 
 
 def _interval_of_start(interval: Interval) -> str:

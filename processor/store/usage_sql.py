@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from processor.model import COSTS, USAGE_KEY, USAGE_SUMMED, Source
+from processor.store.deleted_sql import not_deleted
 from processor.store.statement import Row, Statement
 
 DIMENSIONS: Final = {"models": "model", "providers": "provider", "services": "service"}
@@ -51,7 +52,7 @@ def breakdown_of_session(database: str, tenant: str, session_id: str) -> Stateme
     {amounts}
 FROM (
     SELECT source, span_count, {entries} FROM {database}.session_traces
-    WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}
+    WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}} AND {not_deleted(database)}
     ORDER BY version DESC LIMIT 1 BY trace_id
 )
 ARRAY JOIN {", ".join(joined)}

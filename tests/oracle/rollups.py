@@ -38,6 +38,7 @@ def roll_up_trace(trace: list[Row], price: Price) -> tuple[Row, list[Row]]:
         "session_ids": session_ids,
         "span_count": len(trace),
         "unbound_span_count": sum(session_id == "" for session_id in sessions.values()),
+        "end_ns": max(_end_ns(row) for row in trace),
     }
     session_traces = []
     for session_id in session_ids:

@@ -202,6 +202,7 @@ def test_every_column_of_a_whole_session() -> None:
         "session_ids": ["s"],
         "span_count": 3,
         "unbound_span_count": 0,
+        "end_ns": 1799996410000000000,
     }
     assert result.session_rollups == {
         ("acme", "s"): {

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from processor.api.context import Context
 from processor.api.exports.tables import MODELS, USERS
 from processor.api.exports.wanted import FILES, export_limit, exported, format_of, page_limit
-from processor.api.kept import Kept
 from processor.api.models import ModelList, Pagination, model_usage_of
 from processor.api.parameters import (
     METADATA_PARAMETER,
@@ -41,7 +40,6 @@ class StatsParameters(FilterParameters):
 def stats_routes(context: Context) -> APIRouter:
     """`/v1/sessions/stats`, `/v1/users` and `/v1/models`."""
     router, pool, tenant = APIRouter(), context.pool, context.tenant
-    answers: Kept[StatsItem] = Kept(lambda item, _: item.data.session_count >= _KEPT_FROM_SESSIONS)
 
     @router.get("/v1/sessions/stats", openapi_extra={"parameters": [METADATA_PARAMETER]})
     def session_stats(
@@ -52,7 +50,11 @@ def stats_routes(context: Context) -> APIRouter:
 
         Quantiles are those of a DDSketch, within one percent of the value; everything else is exact.
         """
-        return answers.of((tenant, wanted, parameters.interval, parameters.top), lambda: stats(parameters, wanted))
+        return context.kept.of(
+            ("stats", tenant, wanted, parameters.interval, parameters.top),
+            lambda: stats(parameters, wanted),
+            lambda item, _: item.data.session_count >= _KEPT_FROM_SESSIONS,
+        )
 
     def stats(parameters: StatsParameters, wanted: SessionFilter) -> StatsItem:
         with pool.reader() as queries:
