@@ -168,13 +168,15 @@ def test_an_unknown_id_is_an_error_that_says_how_to_find_ids(url: str) -> None:
 
 
 def test_a_process_that_is_not_running_is_an_error_that_says_what_to_do() -> None:
-    """Exit code 1 and the command to start it; also where something else listens or the URL is none."""
+    """Exit code 3 and the command to start it; a URL that is none is a usage error."""
     result = call("sessions", "list", OTEL_SESSIONS_URL="http://127.0.0.1:1")
-    assert result.returncode == 1
+    assert result.returncode == 3
     assert "http://127.0.0.1:1" in result.stderr
     assert "otel-sessions run" in result.stderr
     assert "Traceback" not in result.stderr
-    assert call("sessions", "list", "--url", "nonsense").returncode == 1
+    wrong = call("sessions", "list", "--url", "nonsense")
+    assert wrong.returncode == 2
+    assert "write http://host:port" in wrong.stderr
 
 
 def test_a_value_the_api_refuses_is_explained(url: str) -> None:
