@@ -101,5 +101,5 @@ def in_terminal(*arguments: str, columns: int = 80, **environment: str) -> tuple
 
 
 def without_escapes(text: str) -> str:
-    """Characters alone."""
-    return _ESCAPES.sub("", text)
+    """Characters alone, without bells."""
+    return _ESCAPES.sub("", text).replace("\x07", "")
