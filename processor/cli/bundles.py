@@ -15,9 +15,18 @@ from typing import Any, get_type_hints
 
 import typer
 
-from processor.cli.exits import REFUSED
+from processor.cli.exits import EPILOG, REFUSED
 
 Command = Callable[..., None]
+
+
+def asking(app: typer.Typer, name: str | None = None) -> Callable[[Command], Command]:
+    """Add a command that asks a running process; it is called `name`, else as its function."""
+
+    def add(command: Command) -> Command:
+        return app.command(name, epilog=EPILOG)(bundled(command))
+
+    return add
 
 
 def bundled(command: Command) -> Command:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 import httpx
@@ -15,7 +15,14 @@ import typer
 
 from processor.cli.exits import ApiError, NotFound, Unreachable
 
-TIMEOUT_S = 60.0
+TIMEOUT_S: Final = 60.0
+
+_NOT_PLAIN: Final = (".", "..", "stats")  # as a part of a path they are a way up, or another route
+
+
+def path_of(template: str, *ids: str) -> str:
+    """A path with ids where the template has `{}`; they may hold any character."""
+    return template.format(*(_encoded(identifier) for identifier in ids))
 
 
 class Api:
@@ -34,16 +41,16 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def get(self, *path: str, **parameters: object) -> Any:
-        """The JSON of `GET url/path…`; each part of the path is percent-encoded, parameters of None are left out."""
+    def get(self, path: str, **parameters: object) -> Any:
+        """The JSON of `GET url/path`; parameters of None are left out."""
         return self._json("GET", path, parameters)
 
-    def delete(self, *path: str) -> Any:
-        """The JSON of `DELETE url/path…`."""
+    def delete(self, path: str) -> Any:
+        """The JSON of `DELETE url/path`."""
         return self._json("DELETE", path, {})
 
-    def stream(self, *path: str, **parameters: object) -> Iterator[bytes]:
-        """The body of `GET url/path…` as it comes."""
+    def stream(self, path: str, **parameters: object) -> Iterator[bytes]:
+        """The body of `GET url/path` as it comes."""
         with self._translated():
             request = self._request("GET", path, parameters)
             response = self._client.send(request, stream=True)
@@ -53,7 +60,7 @@ class Api:
                     self._raise(response, self._body(response))
                 yield from response.iter_bytes()
 
-    def _json(self, method: str, path: tuple[str, ...], parameters: dict[str, object]) -> Any:
+    def _json(self, method: str, path: str, parameters: dict[str, object]) -> Any:
         with self._translated():
             response = self._client.send(self._request(method, path, parameters))
         body = self._body(response)
@@ -61,8 +68,8 @@ class Api:
             self._raise(response, body)
         return body
 
-    def _request(self, method: str, path: tuple[str, ...], parameters: dict[str, object]) -> httpx.Request:
-        address = "/".join([self._url.rstrip("/"), *(_encoded(part) for part in path)])
+    def _request(self, method: str, path: str, parameters: dict[str, object]) -> httpx.Request:
+        address = f"{self._url.rstrip('/')}/{path}"
         query = {name: _text(value) for name, value in parameters.items() if value is not None}
         return self._client.build_request(method, address, params=query)
 
@@ -101,9 +108,10 @@ class Api:
         raise (Unreachable if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else ApiError)(told)
 
 
-def _encoded(part: str) -> str:
-    # Dots alone would be read as a way up the path.
-    return part.replace(".", "%2E") if part in (".", "..") else quote(part, safe="")
+def _encoded(identifier: str) -> str:
+    if identifier in _NOT_PLAIN:
+        return "".join(f"%{byte:02X}" for byte in identifier.encode())
+    return quote(identifier, safe="")
 
 
 def _text(value: object) -> str:

@@ -35,7 +35,7 @@ def _ids(ctx: typer.Context, what: str, sort_by: str, incomplete: str) -> list[s
         from processor.cli.client import Api
 
         with Api(ctx.params.get("url") or URL, _TIMEOUT_S) as api:
-            rows = api.get("v1", what, sort_by=sort_by, search=incomplete or None, limit=_ROWS)["data"]
+            rows = api.get(f"v1/{what}", sort_by=sort_by, search=incomplete or None, limit=_ROWS)["data"]
         return [row["id"] for row in rows if row["id"].startswith(incomplete) and _HARMLESS.fullmatch(row["id"])]
     except Exception:
         # Whatever it is, the answer to the tab key is nothing.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from processor.cli.client import Api
+from processor.cli.client import Api, path_of
 from processor.cli.exits import ApiError, NotFound
 from processor.cli.render import printable
 from processor.cli.units import count, dollars, moment
@@ -29,7 +29,7 @@ def delete_sessions(url: str, session_ids: Sequence[str], *, confirmed: bool) ->
         if not confirmed:
             _confirm(api, wanted)
         for session_id in wanted:
-            deleted = api.delete("v1", "sessions", session_id)["data"]
+            deleted = api.delete(path_of("v1/sessions/{}", session_id))["data"]
             until = f"{moment(deleted['blocked_until'])} UTC"
             typer.echo(f"{printable(session_id)}: deleted; spans that still come are dropped until {until}")
 
@@ -44,7 +44,7 @@ def _confirm(api: Api, session_ids: Sequence[str]) -> None:
 
 def _told(api: Api, session_id: str) -> str:
     with contextlib.suppress(NotFound):
-        found = api.get("v1", "sessions", session_id)["data"]
+        found = api.get(path_of("v1/sessions/{}", session_id))["data"]
         facts = [f"{count(found['trace_count'])} traces", f"{count(found['span_count'])} spans"]
         facts += [f"last seen {moment(found['end'])} UTC", dollars(found["total_cost"])]
         return ", ".join([printable(found["name"]), *facts])

@@ -47,7 +47,7 @@ def export_sessions(
         refuse_parquet_on_terminal(output)
     with Api(process.url) as api, contextlib.ExitStack() as stack:
         counter = RowCounter(output)
-        chunks = counter.counted(api.stream("v1", "sessions", **wanted, format=output.value))
+        chunks = counter.counted(api.stream("v1/sessions", **wanted, format=output.value))
         if sys.stderr.isatty() and not (file == STDOUT and sys.stdout.isatty()):
             chunks = stack.enter_context(shown_progress(chunks, counter, _expected(api, parameters, page)))
         if file == STDOUT:
@@ -142,6 +142,6 @@ def _signals_as_exceptions() -> Iterator[None]:
 
 
 def _expected(api: Api, parameters: Mapping[str, object], page: Page) -> int:
-    total: int = api.get("v1", "sessions", **parameters, limit=1)["pagination"]["total"]
+    total: int = api.get("v1/sessions", **parameters, limit=1)["pagination"]["total"]
     behind = max(0, total - page.offset)
     return behind if page.limit is None else min(page.limit, behind)

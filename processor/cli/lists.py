@@ -25,7 +25,7 @@ class Listing:
     """A list of the API: what it holds, where it is, and the table that people see of a page."""
 
     what: str
-    path: tuple[str, ...]
+    path: str
     parameters: Mapping[str, object]
     write_table: Callable[[list[_Json]], None]
     on_nothing: Callable[[Api], object] | None = None  # called before an empty list is written; may raise why
@@ -40,11 +40,11 @@ def write_list(process: Process, page: Page, output: Format, wanted: Listing) ->
     part = page.parameters(output)
     with Api(process.url) as api:
         if output not in (Format.TABLE, Format.JSON):
-            if wanted.on_nothing and not api.get(*wanted.path, **wanted.parameters, limit=1)["pagination"]["total"]:
+            if wanted.on_nothing and not api.get(wanted.path, **wanted.parameters, limit=1)["pagination"]["total"]:
                 wanted.on_nothing(api)
-            write_chunks(api.stream(*wanted.path, **wanted.parameters, **part, format=output.value), output)
+            write_chunks(api.stream(wanted.path, **wanted.parameters, **part, format=output.value), output)
             return
-        body = api.get(*wanted.path, **wanted.parameters, **part)
+        body = api.get(wanted.path, **wanted.parameters, **part)
         if wanted.on_nothing and not body["pagination"]["total"]:
             wanted.on_nothing(api)
     if output is Format.JSON:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typer
 
-from processor.cli.bundles import bundled
+from processor.cli.bundles import asking
 from processor.cli.exits import EPILOG
 from processor.cli.options import Format, Output, Page, Process
 
@@ -18,15 +18,13 @@ app = typer.Typer(
 )
 
 
-@app.command("list")
-@bundled
+@asking(app, "list")
 def list_models(page: Page, process: Process, output: Output = Format.TABLE) -> None:
     """List models with what they took over all sessions, those without a price first."""
     _list(process, page, output, only_unpriced=False)
 
 
-@app.command()
-@bundled
+@asking(app)
 def unpriced(page: Page, process: Process, output: Output = Format.TABLE) -> None:
     """List models with calls whose tokens have no known price; `processors.sessions.pricing` takes your own."""
     _list(process, page, output, only_unpriced=True)
@@ -36,5 +34,5 @@ def _list(process: Process, page: Page, output: Format, *, only_unpriced: bool) 
     from processor.cli import lists, summaries
 
     what = "models without a price" if only_unpriced else "models"
-    wanted = lists.Listing(what, ("v1", "models"), {"unpriced": only_unpriced}, summaries.write_models)
+    wanted = lists.Listing(what, "v1/models", {"unpriced": only_unpriced}, summaries.write_models)
     lists.write_list(process, page, output, wanted)

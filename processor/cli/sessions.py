@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from processor.cli.bundles import bundled
+from processor.cli.bundles import asking
 from processor.cli.completion import session_ids as ids_of_sessions
 from processor.cli.exits import EPILOG, ApiError, NotFound
 from processor.cli.filters import SessionFilters, SortKey
@@ -46,8 +46,7 @@ class Interval(StrEnum):
     MONTH = "month"
 
 
-@app.command("list")
-@bundled
+@asking(app, "list")
 def list_sessions(
     filters: SessionFilters,
     page: Page,
@@ -61,12 +60,11 @@ def list_sessions(
 
     order = {"sort_by": sort_by.value, "sort_order": sort_order.value}
     parameters = filters.parameters() | order
-    wanted = lists.Listing("sessions", ("v1", "sessions"), parameters, render.write_sessions)
+    wanted = lists.Listing("sessions", "v1/sessions", parameters, render.write_sessions)
     lists.write_list(process, page, output, wanted)
 
 
-@app.command()
-@bundled
+@asking(app)
 def show(session_id: SessionId, process: Process, output: ItemOutput = ItemFormat.TABLE) -> None:
     """Show one session, and what each model, provider and service took of it."""
     from processor.cli import client, lists, render, summaries
@@ -80,33 +78,28 @@ def show(session_id: SessionId, process: Process, output: ItemOutput = ItemForma
     lists.write_item(session, output, render.SESSION_FIELDS, write)
 
 
-@app.command()
-@bundled
+@asking(app)
 def traces(session_id: SessionId, page: Page, process: Process, output: Output = Format.TABLE) -> None:
     """Show the traces of one session with their spans, as they happened; CSV, NDJSON and Parquet: without spans."""
     from processor.cli import lists, render
 
     parameters = {"session_id": session_id, "spans": None if output in (Format.TABLE, Format.JSON) else False}
-    wanted = lists.Listing(
-        "traces", ("v1", "traces"), parameters, render.write_traces, lambda api: _found(api, session_id)
-    )
+    wanted = lists.Listing("traces", "v1/traces", parameters, render.write_traces, lambda api: _found(api, session_id))
     lists.write_list(process, page, output, wanted)
 
 
-@app.command()
-@bundled
+@asking(app)
 def logs(session_id: SessionId, page: Page, process: Process, output: Output = Format.TABLE) -> None:
     """Show the log records of one session, a line each, the earliest first."""
-    from processor.cli import lists
+    from processor.cli import client, lists
     from processor.cli import logs as records
 
-    path = ("v1", "sessions", session_id, "logs")
+    path = client.path_of("v1/sessions/{}/logs", session_id)
     wanted = lists.Listing("log records", path, {}, records.write_logs, lambda api: _found(api, session_id))
     lists.write_list(process, page, output, wanted)
 
 
-@app.command()
-@bundled
+@asking(app)
 def tail(
     filters: SessionFilters,
     process: Process,
@@ -120,8 +113,7 @@ def tail(
     tailing.follow(process.url, filters.parameters(), output, lines, interval)
 
 
-@app.command()
-@bundled
+@asking(app)
 def export(
     filters: SessionFilters,
     page: Page,
@@ -142,8 +134,7 @@ def export(
     exporting.export_sessions(process, file, output, page, filters.parameters() | order)
 
 
-@app.command()
-@bundled
+@asking(app)
 def delete(
     session_ids: Annotated[
         list[str], typer.Argument(metavar="ID...", help="Session ids.", autocompletion=ids_of_sessions)
@@ -157,8 +148,7 @@ def delete(
     deleting.delete_sessions(process.url, session_ids, confirmed=yes)
 
 
-@app.command()
-@bundled
+@asking(app)
 def stats(
     filters: SessionFilters,
     process: Process,
@@ -172,7 +162,7 @@ def stats(
 
     parameters = filters.parameters() | {"interval": interval and interval.value, "top": top}
     with client.Api(process.url) as api:
-        found = api.get("v1", "sessions", "stats", **parameters)["data"]
+        found = api.get("v1/sessions/stats", **parameters)["data"]
     if output is ItemFormat.CSV:
         render.write_csv(found["series"], statistics.SERIES_FIELDS)
     elif output is ItemFormat.NDJSON:
@@ -183,7 +173,9 @@ def stats(
 
 def _found(api: Api, session_id: str) -> Any:
     """The session as the API shows it. Errors: `ApiError` that says how to find ids."""
+    from processor.cli.client import path_of
+
     try:
-        return api.get("v1", "sessions", session_id)["data"]
+        return api.get(path_of("v1/sessions/{}", session_id))["data"]
     except NotFound as error:
         raise ApiError(f"no session {session_id!r}; 'otel-sessions sessions list --search PART' finds ids") from error

@@ -57,8 +57,7 @@ def _look(api: Api, filters: Mapping[str, object], follower: Follower, pages_max
     found: list[Change] = []
     for page in range(pages_max):
         sessions = api.get(
-            "v1",
-            "sessions",
+            "v1/sessions",
             sort_by="last_seen",
             sort_order="desc",
             limit=PAGE_ROWS,

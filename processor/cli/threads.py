@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from processor.cli.bundles import bundled
+from processor.cli.bundles import asking
 from processor.cli.completion import thread_ids
 from processor.cli.exits import EPILOG, ApiError, NotFound
 from processor.cli.options import Format, ItemFormat, ItemOutput, Order, Output, Page, Process, SortOrder
@@ -38,8 +38,7 @@ class Status(StrEnum):
     IDLE = "idle"
 
 
-@app.command("list")
-@bundled
+@asking(app, "list")
 def list_threads(
     page: Page,
     process: Process,
@@ -60,12 +59,11 @@ def list_threads(
         "user_id": user,
         "search": search,
     }
-    wanted = lists.Listing("threads", ("v1", "threads"), parameters, summaries.write_threads)
+    wanted = lists.Listing("threads", "v1/threads", parameters, summaries.write_threads)
     lists.write_list(process, page, output, wanted)
 
 
-@app.command()
-@bundled
+@asking(app)
 def show(
     thread_id: Annotated[str, typer.Argument(help="Thread id, as `threads list` shows it.", autocompletion=thread_ids)],
     process: Process,
@@ -76,7 +74,7 @@ def show(
 
     with client.Api(process.url) as api:
         try:
-            thread = api.get("v1", "threads", thread_id)["data"]
+            thread = api.get(client.path_of("v1/threads/{}", thread_id))["data"]
         except NotFound as error:
             raise ApiError(f"no thread {thread_id!r}; 'otel-sessions threads list --search PART' finds ids") from error
     lists.write_item(thread, output, summaries.THREAD_FIELDS, summaries.write_thread)

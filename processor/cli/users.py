@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from processor.cli.bundles import bundled
+from processor.cli.bundles import asking
 from processor.cli.exits import EPILOG
 from processor.cli.filters import Since, Until, moment
 from processor.cli.options import Format, Order, Output, Page, Process, SortOrder
@@ -38,8 +38,7 @@ def users() -> None:
     """Keeps `list` a command of its own, although it is the only one."""
 
 
-@app.command("list")
-@bundled
+@asking(app, "list")
 def list_users(
     page: Page,
     process: Process,
@@ -61,4 +60,4 @@ def list_users(
         "sort_by": sort_by.value,
         "sort_order": sort_order.value,
     }
-    lists.write_list(process, page, output, lists.Listing("users", ("v1", "users"), parameters, summaries.write_users))
+    lists.write_list(process, page, output, lists.Listing("users", "v1/users", parameters, summaries.write_users))

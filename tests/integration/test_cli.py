@@ -194,11 +194,18 @@ def test_wrong_options_exit_with_two() -> None:
 
 
 def test_version_and_help_start_without_the_heavy_parts() -> None:
-    """`--version` and `--help` answer, and importing the command loads no server, store or data frame."""
+    """`--version` and `--help` answer, and no `--help` loads a server, store, data frame, client or table."""
     assert call("--version").stdout.startswith("otel-sessions ")
-    assert "sessions" in call("--help").stdout
     heavy = {"polars", "clickhouse_connect", "chdb", "grpc", "fastapi", "uvicorn", "httpx", "pyarrow", "structlog"}
-    code = f"import sys, processor.cli; print(sorted({heavy!r} & sys.modules.keys()))"
-
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert loaded.strip() == "[]"
+    heavy |= {"numpy", "rich", "asyncio"}
+    code = f"""
+import atexit, sys
+from processor.cli import main
+atexit.register(lambda: print("loaded:", sorted({heavy!r} & sys.modules.keys())))
+main()
+"""
+    for command in ([], ["sessions"], ["sessions", "export"], ["threads"], ["users"], ["models"]):
+        arguments = [sys.executable, "-c", code, *command, "--help"]
+        shown = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+        assert "Exit codes: 0 done" in " ".join(shown.split())
+        assert shown.endswith("loaded: []\n")
