@@ -14,9 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from processor.api.context import Context
 from processor.api.errors import install_error_handlers
 from processor.api.pool import QueryPool
+from processor.api.routes.about import about_routes
 from processor.api.routes.sessions import session_routes
+from processor.api.routes.stats import stats_routes
 from processor.api.routes.traces import trace_routes
-from processor.api.routes.usage import usage_routes
 from processor.conventions.rules import Conventions
 from processor.pricing.prices import Prices
 
@@ -26,7 +27,8 @@ def create_app(pool: QueryPool, tenant: str, version: str, prices: Prices) -> AS
     context = Context(pool, tenant, version, prices, Conventions.load().contents)
     app = FastAPI(title="otel-sessions", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
     install_error_handlers(app)
-    for routes in (session_routes, trace_routes, usage_routes):
+    # `/v1/sessions/stats` before `/v1/sessions/{id}`: see `paths` for a session of that id.
+    for routes in (stats_routes, session_routes, trace_routes, about_routes):
         app.include_router(routes(context))
     return RawPath(app)
 

@@ -19,6 +19,8 @@ from processor.store.session_sql import (
     page_of_sessions,
 )
 from processor.store.span_sql import TRACE_READ_MAX
+from processor.store.stats_queries import StatsQueries
+from processor.store.stats_sql import INTERVALS_MAX, TOPS, USER_SORT_COLUMNS, Interval, UserFilter
 from processor.store.thread_sql import (
     THREAD_SORT_COLUMNS,
     ThreadFilter,
@@ -33,12 +35,16 @@ from processor.store.usage_sql import DIMENSIONS, breakdown_of_session, count_mo
 
 __all__ = [
     "DIMENSIONS",
+    "INTERVALS_MAX",
     "SORT_COLUMNS",
     "SPANS_MAX",
     "SPANS_PER_TRACE_MAX",
     "STATUS_OF_END",
     "THREAD_SORT_COLUMNS",
+    "TOPS",
     "TRACE_READ_MAX",
+    "USER_SORT_COLUMNS",
+    "Interval",
     "Row",
     "SessionFilter",
     "SessionQueries",
@@ -46,10 +52,11 @@ __all__ = [
     "SortOrder",
     "ThreadFilter",
     "ThreadStatus",
+    "UserFilter",
 ]
 
 
-class SessionQueries(TraceQueries):
+class SessionQueries(TraceQueries, StatsQueries):
     """The reader of one database through one client. Errors: those of `Reader`."""
 
     def list_sessions(

@@ -5,7 +5,7 @@ Must never write. Blocking: callers with an event loop run it in a thread, one c
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import polars as pl
 
@@ -13,6 +13,12 @@ from processor.store.connection import driver_errors_translated
 from processor.store.session_sql import Statement
 
 Row = dict[str, Any]
+
+_SPILLING: Final = {
+    "max_bytes_before_external_group_by": 512 * 1024 * 1024,
+    "max_bytes_before_external_sort": 256 * 1024 * 1024,
+}
+"""What a query holds in memory before it goes on with the disk."""
 
 
 class Client(Protocol):
@@ -37,7 +43,7 @@ class Reader:
     def __init__(self, client: Client, database: str, timeout_s: int = 30) -> None:
         self._client = client
         self._database = database
-        self._settings = {"max_execution_time": timeout_s}
+        self._settings = {"max_execution_time": timeout_s, **_SPILLING}
 
     def _page(self, count: Statement, page: Statement, offset: int) -> tuple[list[Row], int]:
         total = int(self._rows(count)[0]["total"])

@@ -75,7 +75,7 @@ class Statement:
 
 def count_sessions(database: str, tenant: str, wanted: SessionFilter) -> Statement:
     """How many sessions `wanted` selects: one row, one column."""
-    where, parameters = _where(tenant, wanted)
+    where, parameters = selected(tenant, wanted)
     return Statement(f"SELECT count() AS total FROM {database}.sessions WHERE {where}", parameters)
 
 
@@ -92,7 +92,7 @@ def page_of_sessions(
     """One page, ties broken by session id. The inner query reads the narrow columns of all, the outer a page of all."""
     assert sort_by in SORT_COLUMNS
     assert sort_order in ("asc", "desc")
-    where, parameters = _where(tenant, wanted)
+    where, parameters = selected(tenant, wanted)
     order = f"ORDER BY {SORT_COLUMNS[sort_by]} {sort_order.upper()}, session_id ASC"
     return Statement(
         f"""SELECT {_SESSION_COLUMNS}
@@ -116,7 +116,8 @@ WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}""",
     )
 
 
-def _where(tenant: str, wanted: SessionFilter) -> tuple[str, dict[str, Any]]:
+def selected(tenant: str, wanted: SessionFilter) -> tuple[str, dict[str, Any]]:
+    """A condition on the view `sessions`, and what is bound in it."""
     clauses = ["tenant = {tenant:String}"]
     parameters: dict[str, Any] = {"tenant": tenant}
     for condition, name, value in (*_bounds(wanted), *_labels(wanted)):

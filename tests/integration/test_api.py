@@ -580,6 +580,7 @@ def test_the_api_describes_itself(api: httpx.Client) -> None:
     assert set(paths) == {
         *("/v1/sessions", sessions, f"{sessions}/traces", "/v1/traces"),
         *("/v1/traces/{trace_id}/spans", "/v1/traces/{trace_id}/spans/{span_id}"),
+        *("/v1/sessions/stats", f"{sessions}/logs", "/v1/users", "/v1/capabilities"),
         *("/v1/models", "/v1/threads", threads, f"{threads}/sessions"),
     }
     names = {parameter["name"] for parameter in paths["/v1/sessions"]["get"]["parameters"]}

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from processor.model import SESSION_SPANS
+from processor.store.log_sql import count_session_logs, session_logs
 from processor.store.session_sql import (
     SORT_COLUMNS,
     SessionFilter,
@@ -17,6 +18,16 @@ from processor.store.session_sql import (
     page_of_sessions,
 )
 from processor.store.span_sql import count_spans, page_of_spans, rows_of_span, rows_of_trace, whole_span
+from processor.store.stats_sql import (
+    USER_SORT_COLUMNS,
+    UserFilter,
+    bounds_of_starts,
+    count_users,
+    page_of_users,
+    series_of_sessions,
+    top_users_of_sessions,
+    tops_of_sessions,
+)
 from processor.store.thread_sql import (
     THREAD_SORT_COLUMNS,
     ThreadFilter,
@@ -32,6 +43,7 @@ LABELS = {"thread_id": EVIL, "environment": EVIL, "tag": EVIL, "model": EVIL, "m
 LEAST = {"min_cost_nano_usd": 1, "min_tokens": 2, "min_duration_ns": 3, "has_error": True, "status": "UNSET"}
 WANTED = SessionFilter(1, 2, search=EVIL, name=EVIL, user_id=EVIL, service=EVIL, **LABELS, **LEAST)  # type: ignore[arg-type]
 THREADS = ThreadFilter(status="idle", user_id=EVIL, search=EVIL)
+USERS = UserFilter(1, 2, EVIL)
 SPAN = {"trace_id": EVIL, "span_id": EVIL, "service": EVIL, "name": EVIL, "start_ns": 5}
 
 STATEMENTS = {
@@ -48,6 +60,14 @@ STATEMENTS = {
     "page_of_spans": page_of_spans("db", EVIL, EVIL, 1, 2),
     "rows_of_span": rows_of_span("db", EVIL, EVIL, EVIL),
     "whole_span": whole_span("db", EVIL, SPAN),
+    "session_logs": session_logs("db", EVIL, EVIL, 1, 2),
+    "count_session_logs": count_session_logs("db", EVIL, EVIL),
+    "bounds_of_starts": bounds_of_starts("db", EVIL, WANTED),
+    "series_of_sessions": series_of_sessions("db", EVIL, WANTED, "week"),
+    "tops_of_sessions": tops_of_sessions("db", EVIL, WANTED, 3),
+    "top_users_of_sessions": top_users_of_sessions("db", EVIL, WANTED, 3),
+    "page_of_users": page_of_users("db", EVIL, USERS, sort_by="id", sort_order="asc", limit=1, offset=2),
+    "count_users": count_users("db", EVIL, USERS),
     "breakdown_of_session": breakdown_of_session("db", EVIL, EVIL),
     "count_models": count_models("db", EVIL, unpriced=True),
     "page_of_models": page_of_models("db", EVIL, unpriced=False, limit=1, offset=2),
@@ -95,6 +115,13 @@ def test_every_sort_of_threads_ends_with_the_id(key: str) -> None:
     """Pages are stable whatever they are sorted by."""
     statement = page_of_threads("db", "t", ThreadFilter(), sort_by=key, sort_order="asc", limit=1, offset=0)
     assert re.findall(r"ORDER BY .*", statement.sql) == [f"ORDER BY {key} ASC, thread_id ASC"]
+
+
+@pytest.mark.parametrize("key", USER_SORT_COLUMNS)
+def test_every_sort_of_users_ends_with_the_id(key: str) -> None:
+    """Pages are stable whatever they are sorted by."""
+    statement = page_of_users("db", "t", UserFilter(), sort_by=key, sort_order="desc", limit=1, offset=0)
+    assert re.findall(r"ORDER BY .*", statement.sql) == [f"ORDER BY {USER_SORT_COLUMNS[key]} DESC, user_id ASC"]
 
 
 def test_times_beyond_what_the_store_can_hold_are_its_limits() -> None:

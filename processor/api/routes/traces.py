@@ -1,4 +1,4 @@
-"""Traces of a session, spans of a trace, and one span."""
+"""Traces and log records of a session, spans of a trace, and one span."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import Field
 
 from processor.api.context import Context
 from processor.api.errors import NotFound
+from processor.api.logs import LogList, log_of
 from processor.api.models import Pagination
 from processor.api.parameters import PageParameters
 from processor.api.paths import SessionId, SpanId, TraceId
@@ -46,6 +47,13 @@ def trace_routes(context: Context) -> APIRouter:
     def session_traces(session_id: SessionId, parameters: Annotated[TracesParameters, Query()]) -> TraceList:
         """The session's traces with their spans; an unknown session has none."""
         return traces_of(session_id, parameters)
+
+    @router.get("/v1/sessions/{session_id}/logs")
+    def session_logs(session_id: SessionId, parameters: Annotated[PageParameters, Query()]) -> LogList:
+        """Log records that name the session, and those that name none and stand in one of its traces, in time."""
+        with pool.reader() as queries:
+            rows, total = queries.session_logs(tenant, session_id, parameters.limit, parameters.offset)
+        return LogList(data=[log_of(row) for row in rows], pagination=Pagination.of(parameters, total))
 
     @router.get("/v1/traces")
     def list_traces(parameters: Annotated[SessionTracesParameters, Query()]) -> TraceList:
