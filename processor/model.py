@@ -134,6 +134,9 @@ SESSION_SPANS: Final = pl.Schema(
 """A span, narrow: what rollups need. Two rows may share a span id when an emitter sent the span twice with different
 content; both are kept, and `rollup` picks one by a rule that does not depend on order."""
 
+STORED_SPANS: Final = pl.Schema([*SESSION_SPANS.items(), ("content_hash", pl.UInt64())])
+"""A span, narrow, with the hash by which the store tells the versions of a span apart."""
+
 TOKENS: Final = (
     "input_tokens",
     "output_tokens",
@@ -233,3 +236,28 @@ SESSION_ROLLUPS: Final = pl.Schema(
     }
 )
 """One session's rollup. `row_count = 0` says that all its traces moved away."""
+
+DELETED_SPANS: Final = pl.Schema(
+    {
+        "tenant": pl.String,
+        "trace_id": pl.String,
+        "span_id": pl.String,  # '' in a mark: the trace has lost spans, or is about to
+        "content_hash": pl.UInt64,  # of the narrow row: a redelivered span is its own place again
+        "session_hash": pl.String,  # of the deleted session that it belonged to
+        "names_session": pl.Boolean,  # it named that session itself
+        "is_beaten": pl.Boolean,  # another version spoke for the span
+        "parent_span_id": pl.String,
+        "source": pl.UInt8,
+        "kind": pl.String,
+        "start_ns": pl.Int64,
+        "end_ns": pl.Int64,
+        "status_code": pl.UInt8,
+        "is_error": pl.Boolean,
+        "session_strength": pl.UInt8,
+        "scope": pl.String,  # a hash: all that counts is which are equal
+        "response_id": pl.String,  # the same
+        **dict.fromkeys(TOKENS, pl.Int64),
+        "cost_nano_usd": pl.Int64,
+    }
+)
+"""The place of a span that was deleted with its session: what binding and counting need of it, and no text."""

@@ -38,6 +38,8 @@ from processor.signals import Signal
 from processor.store.clickhouse import open_store
 from processor.store.connection import connect
 from processor.store.data_directory import DataDirectory
+from processor.store.deletions import SessionDeletions
+from processor.store.purging import PurgeStore
 from processor.store.queries import SessionQueries
 from processor.telemetry.metrics import Metrics
 from processor.telemetry.server import health_app, metrics_app
@@ -133,7 +135,9 @@ class Service:
         stack.push_async_callback(asyncio.to_thread, store.close)
         scratch = stack.enter_context(directory.scratch())
         readers, writers = self._logs(exporter.sending_queue)
-        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch)
+        purges = await asyncio.to_thread(PurgeStore, exporter)
+        stack.push_async_callback(asyncio.to_thread, purges.close)
+        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch, purges)
         stack.push_async_callback(worker.stop)
         await worker.start()
         self._conditions.append(lambda: worker.healthy)
@@ -144,10 +148,11 @@ class Service:
         if api is None:
             return
         readers = [await self._reader(stack, api) for _ in range(api.concurrent_queries_max)]
-        pricing = (self._config.processors.sessions or WorkerConfig()).pricing
-        prices = await asyncio.to_thread(Prices, pricing.prices)
+        sessions = self._config.processors.sessions or WorkerConfig()
+        prices = await asyncio.to_thread(Prices, sessions.pricing.prices)
         pool = QueryPool(readers, api.waiting_queries_max)
-        app = create_app(pool, DEFAULT_TENANT, version("otel-sessions"), prices)
+        deletions = await self._deletions(stack, sessions.deletion.block_days)
+        app = create_app(pool, DEFAULT_TENANT, version("otel-sessions"), prices, deletions)
         await self._serve(stack, "sessions_api", app, api.endpoint, "extensions.sessions_api.endpoint")
 
     async def _start_clickhouse_http(self, stack: AsyncExitStack) -> None:
@@ -164,6 +169,13 @@ class Service:
         client = await asyncio.to_thread(connect, exporter)
         stack.callback(client.close)
         return SessionQueries(client, exporter.database, api.query_timeout_s)
+
+    async def _deletions(self, stack: AsyncExitStack, block_days: int) -> SessionDeletions:
+        exporter = self._config.exporters.clickhouse
+        assert exporter is not None
+        client = await asyncio.to_thread(connect, exporter)
+        stack.callback(client.close)
+        return SessionDeletions(client, exporter.database, block_days)
 
     async def _start_receivers(self, stack: AsyncExitStack, writers: LogWriters) -> None:
         otlp, kafka = self._config.otlp, self._config.kafka_exporter

@@ -15,21 +15,30 @@ from processor.api.context import Context
 from processor.api.errors import install_error_handlers
 from processor.api.pool import QueryPool
 from processor.api.routes.about import about_routes
+from processor.api.routes.deletion import deletion_routes
 from processor.api.routes.sessions import session_routes
 from processor.api.routes.stats import stats_routes
 from processor.api.routes.traces import trace_routes
 from processor.conventions.rules import Conventions
 from processor.pricing.prices import Prices
+from processor.store.deletions import SessionDeletions
 
 
-def create_app(pool: QueryPool, tenant: str, version: str, prices: Prices) -> ASGIApp:
-    """The whole API for one tenant. `prices` are those that its rollups are made with."""
+def create_app(
+    pool: QueryPool, tenant: str, version: str, prices: Prices, deletions: SessionDeletions | None = None
+) -> ASGIApp:
+    """The whole API for one tenant. `prices` are those that its rollups are made with.
+
+    Without `deletions` it only reads.
+    """
     context = Context(pool, tenant, version, prices, Conventions.load().contents)
     app = FastAPI(title="otel-sessions", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
     install_error_handlers(app)
     # `/v1/sessions/stats` before `/v1/sessions/{id}`: see `paths` for a session of that id.
     for routes in (stats_routes, session_routes, trace_routes, about_routes):
         app.include_router(routes(context))
+    if deletions is not None:
+        app.include_router(deletion_routes(tenant, deletions))
     return RawPath(app)
 
 

@@ -17,17 +17,28 @@ from processor.pricing.prices import Prices
 from processor.rollup.binding import bound_sessions
 from processor.rollup.costs import costs
 from processor.rollup.counting import counting
+from processor.rollup.deleted import IS_PLACE, judge
 from processor.rollup.lineage import lineage
-from processor.rollup.span_set import span_set
+from processor.rollup.span_set import TRACE_KEY, span_set
 from processor.store.queries import SPANS_MAX, SPANS_PER_TRACE_MAX, TRACE_READ_MAX, Row, SessionQueries
+
+
+def but_deleted(queries: SessionQueries, tenant: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Narrow rows for `judged`, without those of deleted sessions. Shape: `model.SESSION_SPANS`, whole traces."""
+    found = queries.deleted_from(tenant, rows)
+    if found is None:
+        return rows
+    numbered = rows.with_columns(content_hash=pl.int_range(pl.len(), dtype=pl.UInt64))
+    return judge(rows.select(TRACE_KEY).unique(), numbered, *found).rows
 
 
 def judged(rows: pl.DataFrame, prices: Prices) -> pl.DataFrame:
     """The spans that narrow rows of one tenant stand for, those of one trace in the order of their start.
 
-    Shape: `model.SESSION_SPANS` in; out, one row a span with `counts` (its usage is not repeated by another span) and
-    with other meanings of two kinds of columns: the costs are what counts, stated or else priced, 0 where nothing does;
-    `session_id` is the session that the span belongs to.
+    Shape: `model.SESSION_SPANS` in, also with places of deleted spans (`but_deleted`), which are not among the spans;
+    out, one row a span with `counts` (its usage is not repeated by another span) and with other meanings of two kinds
+    of columns: the costs are what counts, stated or else priced, 0 where nothing does; `session_id` is the session that
+    the span belongs to.
     Units: nano-dollars.
     """
     if rows.is_empty():
@@ -36,11 +47,12 @@ def judged(rows: pl.DataFrame, prices: Prices) -> pl.DataFrame:
     shape = lineage(spans)
     used = counting(spans, shape).usage
     amounts = costs(spans, used, prices).amounts
-    return spans.with_columns(
+    found = spans.with_columns(
         bound_sessions(spans, shape).alias("session_id"),
         pl.Series("counts", used),
         *(pl.Series(name, amounts[name]) for name in COSTS),
     )
+    return found.filter(~pl.col(IS_PLACE)).drop(IS_PLACE) if IS_PLACE in rows.columns else found
 
 
 def shown(spans: pl.DataFrame, trace_ids: Sequence[str]) -> list[Row]:
@@ -57,16 +69,17 @@ def page_of_trace(
     """One page of a trace's judged spans, and how many it has; none for a trace that does not exist."""
     rows = queries.trace_rows(tenant, trace_id)
     if len(rows) < TRACE_READ_MAX:
-        spans = judged(rows, prices)
+        spans = judged(but_deleted(queries, tenant, rows), prices)
         return spans.slice(min(offset, len(spans)), limit).to_dicts(), len(spans)
     rows, total = queries.page_of_trace(tenant, trace_id, limit, offset)
-    return judged(rows, prices).to_dicts(), total
+    return judged(but_deleted(queries, tenant, rows), prices).to_dicts(), total
 
 
 def one_span(queries: SessionQueries, tenant: str, trace_id: str, span_id: str, prices: Prices) -> Row | None:
     """One judged span of a trace; None where there is none."""
     rows = queries.trace_rows(tenant, trace_id)
-    found = judged(rows, prices).filter(pl.col("span_id") == span_id)
+    found = judged(but_deleted(queries, tenant, rows), prices).filter(pl.col("span_id") == span_id)
     if found.is_empty() and len(rows) >= TRACE_READ_MAX:
-        found = judged(queries.span_rows(tenant, trace_id, span_id), prices)
+        rows = but_deleted(queries, tenant, queries.span_rows(tenant, trace_id, span_id))
+        found = judged(rows, prices)
     return found.to_dicts()[0] if len(found) else None

@@ -18,6 +18,7 @@ from processor.rollup.binding import bound_sessions
 from processor.rollup.breakdown import breakdown
 from processor.rollup.costs import costs
 from processor.rollup.counting import Counting, counting
+from processor.rollup.deleted import IS_PLACE, hidden, not_deleted
 from processor.rollup.labels import merged_metadata, merged_tags
 from processor.rollup.lineage import Lineage, lineage
 from processor.rollup.rows import TraceRows, typed
@@ -31,7 +32,8 @@ def trace_rows(rows: pl.DataFrame, prices: Prices, revision: int = 0) -> TraceRo
 
     Shape: `model.SESSION_SPANS`, all spans of each trace that occurs, any order, duplicates allowed; the result is
     sorted by key. A session that some span names but no span belongs to gets an empty row: an earlier, smaller set may
-    have written it.
+    have written it. With the column `deleted.IS_PLACE` (see `deleted.judge`), deleted sessions have no rows, nor has a
+    trace in which nothing else is left.
     Units: Unix nanoseconds, nano-dollars.
     Errors: none; a span whose end lies before its start counts with zero length.
     Source: attributes.yaml, "counting"; DESIGN, "Binding a trace to its session", "What counts".
@@ -42,19 +44,26 @@ def trace_rows(rows: pl.DataFrame, prices: Prices, revision: int = 0) -> TraceRo
     shape = lineage(whole.spans)
     counts = counting(whole.spans, shape)
     session = bound_sessions(whole.spans, shape)
+    deleted_from = IS_PLACE in rows.columns
+    is_hidden = mask(hidden(whole.spans, session) != "") if deleted_from else np.zeros(len(session), np.bool_)
+    session = session.set(pl.Series(is_hidden), "") if deleted_from else session
     by_session = np.flatnonzero(mask(session != ""))
     if not _stand_together(shape.trace[by_session], session.gather(by_session)):
         frame = pl.DataFrame({"trace": shape.trace[by_session], "session": session.gather(by_session)})
         order = frame.select(pl.arg_sort_by("trace", "session", maintain_order=True)).to_series().to_numpy()
         by_session = by_session[order]
-    traces = _traces(whole, shape, revision)
+    traces = _traces(whole, shape, revision, deleted_from)
     live = _live_rows(whole.spans, shape, session, counts, by_session, prices)
     per_session = live.hstack(traces[live["trace"]]).drop("trace")
     gone = _gone(whole, session, per_session, traces)
     session_traces = pl.concat([per_session, gone, _logged_too(whole, revision)], how="diagonal")
+    trace_sessions = _trace_sessions(traces, shape, session, live, is_hidden)
+    if deleted_from:
+        session_traces = not_deleted(session_traces)
+        trace_sessions = trace_sessions.filter(pl.col("span_count") > 0)
     return TraceRows(
         typed(session_traces, SESSION_TRACES).sort(*SESSION_KEY, "trace_id"),
-        typed(_trace_sessions(traces, shape, session, live), TRACE_SESSIONS).sort(TRACE_KEY),
+        typed(trace_sessions, TRACE_SESSIONS).sort(TRACE_KEY),
     )
 
 
@@ -64,7 +73,7 @@ def _stand_together(trace: Ints, session: pl.Series) -> bool:
     return not (changes[1:] & (trace[1:] == trace[:-1])).any()
 
 
-def _traces(whole: SpanSet, shape: Lineage, revision: int) -> pl.DataFrame:
+def _traces(whole: SpanSet, shape: Lineage, revision: int, deleted_from: bool) -> pl.DataFrame:
     """What is the same in all rows of a trace. Shape: one row a trace, in the order of `Lineage.trace`."""
     first = np.searchsorted(shape.trace, np.arange(shape.traces))
     sizes = np.bincount(shape.trace, minlength=shape.traces)
@@ -73,7 +82,7 @@ def _traces(whole: SpanSet, shape: Lineage, revision: int) -> pl.DataFrame:
         beaten = whole.beaten.group_by(TRACE_KEY).agg(beaten=pl.len().cast(pl.Int64))
         joined = traces.join(beaten, on=TRACE_KEY, how="left", maintain_order="left")
         sizes = sizes + joined["beaten"].fill_null(0).to_numpy()
-    traces = traces.with_columns(version=pl.Series(versions(sizes, revision), dtype=pl.UInt64))
+    traces = traces.with_columns(version=pl.Series(versions(sizes, revision, deleted_from), dtype=pl.UInt64))
     return traces.hstack(whole.spans.select("name", "status_code")[shape.root])
 
 
@@ -173,11 +182,13 @@ def _logged_too(whole: SpanSet, revision: int) -> pl.DataFrame:
     )
 
 
-def _trace_sessions(traces: pl.DataFrame, shape: Lineage, session: pl.Series, live: pl.DataFrame) -> pl.DataFrame:
+def _trace_sessions(
+    traces: pl.DataFrame, shape: Lineage, session: pl.Series, live: pl.DataFrame, is_hidden: Bools
+) -> pl.DataFrame:
     """Shape: `model.TRACE_SESSIONS`; `live` is sorted by trace and session."""
-    unbound = shape.trace[mask(session == "")]
+    unbound = shape.trace[mask(session == "") & ~is_hidden]
     return traces.with_columns(
         session_ids=lists(live["session_id"], np.bincount(live["trace"].to_numpy(), minlength=shape.traces)),
-        span_count=np.bincount(shape.trace, minlength=shape.traces),
+        span_count=np.bincount(shape.trace[~is_hidden], minlength=shape.traces),
         unbound_span_count=np.bincount(unbound, minlength=shape.traces),
     )

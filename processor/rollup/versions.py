@@ -2,7 +2,8 @@
 
 A trace row's version is the size of its trace's span set below a *revision*. Sizes only grow, so a row made of an older
 view loses whenever it is written. A deliberate rewrite (other prices, another rule) raises the revision, which counts
-for more than any size. A session row's version is the sum over its trace rows and has the same property.
+for more than any size. Rows of a trace that has lost spans by a deletion are, within a revision, above all that were
+made without knowing of it. A session row's version is the sum over its trace rows and has the same property.
 """
 
 from __future__ import annotations
@@ -10,24 +11,36 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import polars as pl
 
 from processor.decode.columns import Ints
 
 _SIZE_BITS: Final = 26
-SIZE_MAX: Final = 2 ** (_SIZE_BITS - 1) - 1  # spans of one trace that versions tell apart
+SIZE_MAX: Final = 2 ** (_SIZE_BITS - 2) - 1  # spans of one trace that versions tell apart
+_DELETED_FROM: Final = SIZE_MAX + 1
 REVISION_MAX: Final = 2**14 - 1
 
 
-def versions(sizes: Ints, revision: int) -> Ints:
-    """The versions of trace rows made of so many rows."""
-    return np.minimum(sizes, SIZE_MAX) + (revision << _SIZE_BITS)
+def versions(sizes: Ints, revision: int, deleted_from: bool = False) -> Ints:
+    """The versions of trace rows made of so many rows; `deleted_from` of traces that have lost spans by a deletion."""
+    return np.minimum(sizes, SIZE_MAX) + _DELETED_FROM * deleted_from + (revision << _SIZE_BITS)
+
+
+def of_deleted_from(version: pl.Expr) -> pl.Expr:
+    """The version of a row that was made before its trace lost spans, as one that was made after."""
+    return version | _DELETED_FROM
 
 
 def over_any_size(revision: int) -> int:
     """The version of a row that no set of spans may bring back, within a revision."""
-    return SIZE_MAX + 1 + (revision << _SIZE_BITS)
+    return 2 * _DELETED_FROM + (revision << _SIZE_BITS)
 
 
 def versions_from(revision: int) -> int:
     """The least version that rows of a revision have."""
     return revision << _SIZE_BITS
+
+
+def set_size(version: pl.Expr) -> pl.Expr:
+    """The size of the span set that a version was made of."""
+    return (version & SIZE_MAX).cast(pl.Int64)

@@ -12,8 +12,10 @@ from typing import Protocol
 
 import polars as pl
 
+from processor.store.deleted import DeletedStore
 
-class Store(Protocol):
+
+class Store(DeletedStore, Protocol):
     """The tables of `store/sql`, as far as the write path needs them."""
 
     def insert_wide(self, table: str, rows: Path) -> None:

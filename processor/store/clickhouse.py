@@ -20,6 +20,8 @@ from processor.errors import ConfigError, Retryable
 from processor.metric_model import SESSION_METRICS
 from processor.model import SESSION_ROLLUPS, SESSION_SPANS
 from processor.store.connection import StoreConfig, connect, driver_errors_translated
+from processor.store.deleted import DeletedRows
+from processor.store.literals import any_of, quoted
 from processor.store.rollup_sql import session_rollups
 from processor.store.schema import check_schema, migrate_schema
 
@@ -37,7 +39,6 @@ _INSERT: Final = {
         "idx_log_attr_key,idx_log_attr_value,idx_body"
     ),
 }
-_ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\0": "\\0"})
 _TRACES: Final = pl.Schema({"tenant": pl.String, "trace_id": pl.String})
 _SESSION_SIZES: Final = pl.Schema(
     {"tenant": pl.String, "session_id": pl.String, "trace_count": pl.Int64, "version": pl.UInt64}
@@ -63,7 +64,7 @@ def open_store(config: StoreConfig) -> ClickHouseStore:
         return ClickHouseStore(config)
 
 
-class ClickHouseStore:
+class ClickHouseStore(DeletedRows):
     """`Store` on clients of its own: two for spans, one for rollups, so that none waits for another."""
 
     def __init__(self, config: StoreConfig) -> None:
@@ -112,7 +113,7 @@ class ClickHouseStore:
         """Session rows, rolled up by the engine."""
         keys = sessions.iter_slices(KEYS_MAX)
         counters = self._number(f"SELECT count() FROM {self._database}.session_metrics") > 0
-        queries = (session_rollups(self._database, _any_of(chunk, "session_id"), counters) for chunk in keys)
+        queries = (session_rollups(self._database, any_of(chunk, "session_id"), counters) for chunk in keys)
         parts = [self._read(query, SESSION_ROLLUPS) for query in queries]
         return pl.concat(parts) if parts else pl.DataFrame(schema=SESSION_ROLLUPS)
 
@@ -179,7 +180,7 @@ class ClickHouseStore:
 
     def write_setting(self, name: str, value: str) -> None:
         """Into `settings`."""
-        known = f"FROM {self._database}.settings FINAL WHERE name = {_quoted(name)} AND value = {_quoted(value)}"
+        known = f"FROM {self._database}.settings FINAL WHERE name = {quoted(name)} AND value = {quoted(value)}"
         if not self._number(f"SELECT count() {known}"):
             row = pa.table({"name": pa.array([name]), "value": pa.array([value])})
             self._insert(self._rollups, "settings", row)
@@ -211,14 +212,14 @@ class ClickHouseStore:
             names = ", ".join(f"`{name}`" for name in columns)
             settings = ", ".join(f"{name} = {value!r}" for name, value in _INSERT.items())
             client.command(
-                f"INSERT INTO {self._database}.{table} ({names}) FROM INFILE {_quoted(str(rows))} "
+                f"INSERT INTO {self._database}.{table} ({names}) FROM INFILE {quoted(str(rows))} "
                 f"SETTINGS {settings} FORMAT ArrowStream"
             )
 
     def _read_keys(self, table: str, schema: pl.Schema, key: str, keys: pl.DataFrame) -> pl.DataFrame:
         columns = ", ".join(schema.names())
         query = f"SELECT {columns} FROM {self._database}.{table} WHERE "
-        parts = [self._read(query + _any_of(chunk, key), schema) for chunk in keys.iter_slices(KEYS_MAX)]
+        parts = [self._read(query + any_of(chunk, key), schema) for chunk in keys.iter_slices(KEYS_MAX)]
         return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
 
     def _read(self, query: str, schema: pl.Schema) -> pl.DataFrame:
@@ -242,25 +243,13 @@ class ClickHouseStore:
             yield page
             if len(page) < size:
                 return
-            tenant, last = (_quoted(text) for text in page.row(-1))
+            tenant, last = (quoted(text) for text in page.row(-1))
             # Older versions of the last row may lie on both sides of the page's end: nothing is skipped but copies.
             after = f"(tenant > {tenant} OR (tenant = {tenant} AND {key} > {last}))"
 
     def _number(self, query: str) -> int:
+        return int(self._row(query)[0])
+
+    def _row(self, query: str) -> tuple[Any, ...]:
         with driver_errors_translated():
-            return int(self._rollups.query(query).result_rows[0][0])
-
-
-def _any_of(keys: pl.DataFrame, key: str) -> str:
-    """A condition for literal keys, tenant by tenant: half the time of a list of pairs.
-
-    The driver's own binding takes 20 microseconds a key, as long as reading its rows.
-    """
-    tenants = keys.group_by("tenant").agg(key).iter_rows()
-    return " OR ".join(
-        f"(tenant = {_quoted(tenant)} AND {key} IN ({','.join(map(_quoted, ids))}))" for tenant, ids in tenants
-    )
-
-
-def _quoted(text: str) -> str:
-    return f"'{text.translate(_ESCAPES)}'"
+            return tuple(self._rollups.query(query).result_rows[0])

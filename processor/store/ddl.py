@@ -33,6 +33,9 @@ SHARDED_BY: Final = {
     "rollup_checkpoints": "cityHash64(worker)",
     "revisions": "cityHash64(revision)",
     "settings": "cityHash64(name)",
+    "deleted_sessions": _BY_SESSION,
+    "deleted_spans": _BY_TRACE,
+    "purge_due": _BY_SESSION,
 }
 """By table. A part of the table's sorting key, so that all versions of a row are on one shard: else `FINAL` and merges
 would keep one a shard."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from processor.store.session_sql import Statement
+from processor.store.session_sql import Statement, not_deleted
 
 BODY_CHARS_MAX = 65_536
 ATTRIBUTE_CHARS_MAX = 8_192
@@ -47,7 +47,7 @@ WHERE {_of_session(database)}""",
 
 
 def _of_session(database: str) -> str:
-    return f"""Tenant = {{tenant:String}} AND (
+    return f"""Tenant = {{tenant:String}} AND {not_deleted(database)} AND (
     SessionId = {{session_id:String}}
     OR (SessionId = '' AND TraceId != '' AND TraceId IN (
         SELECT trace_id FROM {database}.session_traces

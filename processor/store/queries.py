@@ -31,7 +31,7 @@ from processor.store.thread_sql import (
 )
 from processor.store.trace_queries import TraceQueries
 from processor.store.trace_sql import SPANS_MAX, SPANS_PER_TRACE_MAX
-from processor.store.usage_sql import DIMENSIONS, breakdown_of_session, count_models, page_of_models
+from processor.store.usage_sql import DIMENSIONS, breakdown, breakdown_of_session, count_models, page_of_models
 
 __all__ = [
     "DIMENSIONS",
@@ -81,10 +81,7 @@ class SessionQueries(TraceQueries, StatsQueries):
 
     def session_breakdown(self, tenant: str, session_id: str) -> dict[str, list[Row]]:
         """What counts in a session, by each of `DIMENSIONS`: rows with `name` and sums, the most expensive first."""
-        parts: dict[str, list[Row]] = {part: [] for part in DIMENSIONS}
-        for row in self._rows(breakdown_of_session(self._database, tenant, session_id)):
-            parts[row["part"]].append(row)
-        return parts
+        return breakdown(self._rows(breakdown_of_session(self._database, tenant, session_id)))
 
     def list_models(
         self, tenant: str, *, unpriced: bool = False, limit: int = 50, offset: int = 0

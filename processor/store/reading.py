@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol, cast
 import polars as pl
 
 from processor.store.connection import driver_errors_translated
-from processor.store.session_sql import Statement
+from processor.store.session_sql import Row, Statement
 
-Row = dict[str, Any]
+__all__ = ["Client", "Reader", "Row"]
 
 _SPILLING: Final = {
     "max_bytes_before_external_group_by": 512 * 1024 * 1024,

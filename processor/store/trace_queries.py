@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from processor.model import SESSION_SPANS
+from processor.model import DELETED_SPANS, SESSION_SPANS
+from processor.store.deleted import SESSIONS
+from processor.store.deleted_sql import count_deletions, deleted_among, places_of_traces
 from processor.store.log_sql import count_session_logs, session_logs
 from processor.store.reading import Reader, Row
 from processor.store.span_sql import count_spans, page_of_spans, rows_of_span, rows_of_trace, whole_span
@@ -68,3 +70,15 @@ class TraceQueries(Reader):
     def whole_span(self, tenant: str, span: Row) -> Row | None:
         """All that the wide table knows of a narrow span; None where it does not have it (any more)."""
         return self._one(whole_span(self._database, tenant, span))
+
+    def deleted_from(self, tenant: str, spans: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+        """What is deleted of the traces of narrow spans: places, and sessions that spans name; None for nothing.
+
+        Shape: `model.DELETED_SPANS`; `tenant, session_id`.
+        """
+        if spans.is_empty() or not self._rows(count_deletions(self._database))[0]["total"]:
+            return None
+        named, traces = (spans[name].unique().to_list() for name in ("session_id", "trace_id"))
+        places = self._frame(places_of_traces(self._database, tenant, traces), DELETED_SPANS)
+        deleted = self._frame(deleted_among(self._database, tenant, named), SESSIONS)
+        return (places, deleted) if len(places) or len(deleted) else None

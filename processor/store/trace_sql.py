@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from processor.model import SESSION_SPANS
-from processor.store.session_sql import Statement
+from processor.store.session_sql import Statement, not_deleted
 
 SPANS_PER_TRACE_MAX = 1_000  # shown
 SPANS_MAX = 10_000
@@ -103,5 +103,5 @@ LIMIT {SPANS_MAX}""",
 
 def _newest_traces(database: str) -> str:
     return f"""SELECT * FROM {database}.session_traces
-    WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}
+    WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}} AND {not_deleted(database)}
     ORDER BY version DESC LIMIT 1 BY trace_id"""

@@ -78,6 +78,17 @@ class Metrics:
         self.dirty_sessions = self._gauge("otel_sessions_dirty_sessions", "Sessions waiting to be rolled up")
         self.unbound_spans = self._gauge("otel_sessions_unbound_spans", "Stored spans that no session claims")
         self.remembered_spans = self._gauge("otel_sessions_remembered_spans", "Recent spans held in memory for rollups")
+        self.deleted_sessions = self._gauge(
+            "otel_sessions_deleted_sessions", "Deleted sessions whose ids are blocked still"
+        )
+        self.pending_deletions = self._gauge(
+            "otel_sessions_pending_deletions", "Deletions, and late spans of deleted sessions, that wait for a purge"
+        )
+        self.purged_sessions = self._counter("otel_sessions_purged_sessions", "Deletions of which nothing is left")
+        self.purged_spans = self._counter("otel_sessions_purged_spans", "Spans removed with their session")
+        self.purge_seconds = self._histogram(
+            "otel_sessions_purge_seconds", "Time of one purge that had something to do"
+        )
         self.process_rss = self._gauge("otelcol_process_memory_rss", "Resident memory in bytes")
         self.process_uptime = self._gauge("otelcol_process_uptime", "Seconds since start")
 

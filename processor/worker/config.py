@@ -22,6 +22,30 @@ class ThreadsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletionConfig:
+    """What a deleted session is kept away by, and when it is gone."""
+
+    block_days: int = field(
+        default=30,
+        metadata={
+            "help": "Days for which late spans do not bring a deleted session back: they are removed as well. Then its "
+            "id may be used anew.",
+            "min": 1,
+            "max": 3650,
+        },
+    )
+    purge_interval_s: float = field(
+        default=10.0,
+        metadata={
+            "help": "Seconds between two purges. Each removes all that was deleted since the last, by writing the "
+            "parts anew that hold some of it.",
+            "min": 0.1,
+            "max": 86_400,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerConfig:
     """How much is taken from the log at once, and the components below."""
 
@@ -65,4 +89,5 @@ class WorkerConfig:
     threads: ThreadsConfig = field(
         default_factory=ThreadsConfig, metadata={"help": "What is shown of threads, which sessions may belong to."}
     )
+    deletion: DeletionConfig = field(default_factory=DeletionConfig, metadata={"help": "Deleted sessions."})
     rollups: RollupConfig = field(default_factory=RollupConfig, metadata={"help": "How rollups keep up."})

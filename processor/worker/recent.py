@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from processor.model import SESSION_SPANS
-from processor.rollup.span_set import TRACE_KEY
+from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
 
 _INDEX: Final = pl.Schema({"tenant": pl.String, "trace_id": pl.String, "part": pl.Int64})
 
@@ -61,6 +61,13 @@ class RecentSpans:
     def forget(self, keys: pl.DataFrame) -> None:
         """These traces are no longer known to be whole."""
         self._index = self._index.join(keys, on=TRACE_KEY, how="anti")
+
+    def forget_sessions(self, sessions: pl.DataFrame) -> None:
+        """Nor are the traces whose spans name one of these. Shape: `tenant, session_id`."""
+        parts = (self._part(self._first + number) for number in range(len(self._parts)))
+        naming = [part.join(sessions, on=SESSION_KEY, how="semi").select(TRACE_KEY) for part in parts]
+        if naming:
+            self.forget(pl.concat(naming))
 
     def _part(self, number: int) -> pl.DataFrame:
         return cast(pl.DataFrame, pl.from_arrow(self._parts[number - self._first], schema=SESSION_SPANS))

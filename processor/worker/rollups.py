@@ -24,6 +24,7 @@ from processor.pricing.prices import Prices
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
 from processor.store.base import Store
 from processor.telemetry.metrics import Metrics
+from processor.worker.deletions import KnownDeletions, late_sessions
 from processor.worker.dirty import DirtyMap, DirtySessions, Key, Mark
 from processor.worker.numbers import BatchNumbers
 from processor.worker.recent import RecentSpans
@@ -121,6 +122,8 @@ class Rollups:
         self._learned_at_s = 0  # by the store's clock
         self._unsure = DirtyMap()  # traces with spans that are not in memory
         self._sessions = DirtySessions()
+        self._deleted = KnownDeletions(store)
+        self._written: list[pl.DataFrame] = []  # sessions whose rows were written since the last look for deletions
         self._lock = threading.Lock()
         self._arrived: list[_Batch] = []
         self._doubtful: list[_Batch] = []
@@ -201,6 +204,7 @@ class Rollups:
             doubtful, self._doubtful = self._doubtful, []
             waiting = len(self._arrived)
         self._revision = self._store.revision()  # after the spans above were stored: see `worker.reprice`
+        self._look_for_deletions()
         for batch in doubtful:
             self._look_up(batch.rows, batch.mark)
         changed = waiting > 0 or len(self._unsure) > 0
@@ -208,9 +212,19 @@ class Rollups:
             waiting -= self._roll_up_arrived(waiting)
         self._roll_up_unsure()
         self._write_sessions(now_s, force)
+        if self._written:
+            self._look_for_deletions()
         self._write_checkpoint()
         self._observe()
         self._count_unbound(now_s, changed)
+
+    def _look_for_deletions(self) -> None:
+        """Before rows are written, so that those of deleted sessions are not; and after, for the ones that were."""
+        if self._deleted.look():
+            self._recent.forget_sessions(self._deleted.sessions)
+        if self._written and self._deleted:
+            self._store.ask_purge(late_sessions(self._deleted.among(pl.concat(self._written).unique())))
+        self._written.clear()
 
     def _roll_up_arrived(self, waiting: int) -> int:
         """Trace rows of the oldest of the waiting batches, some spans at a time. How many batches that were."""
@@ -279,9 +293,14 @@ class Rollups:
     def _write_traces(self, rows: pl.DataFrame, mark: Mark) -> None:
         if rows.is_empty():
             return
-        written = rolled_up(self._store, rows, self._prices, self._revision)
-        self._store.write_traces(written.session_traces, written.trace_sessions)
+        done = rolled_up(self._store, rows, self._prices, self._revision, self._deleted)
+        if done.concerned is not None and done.late is not None:
+            self._recent.forget(done.concerned)
+            self._store.ask_purge(done.late)
+        written = done.rows
         touched = written.session_traces.select(SESSION_KEY).unique(maintain_order=True)
+        self._written.append(touched)
+        self._store.write_traces(written.session_traces, written.trace_sessions)
         self._learn_sizes(touched)
         self._sessions.add(_keys(touched), mark)
         self._metrics.stored_rows.labels("session_traces").inc(len(written.session_traces))
@@ -301,7 +320,11 @@ class Rollups:
         due = self._sessions.due(now_s, self._config.read_back_rows_max, force)
         if not due:
             return
-        rows = self._store.read_session_rollups(pl.DataFrame(due, schema=list(SESSION_KEY), orient="row"))
+        keys = pl.DataFrame(due, schema=list(SESSION_KEY), orient="row")
+        if self._deleted:
+            keys = keys.join(self._deleted.sessions, on=SESSION_KEY, how="anti")
+        self._written.append(keys)
+        rows = self._store.read_session_rollups(keys)
         self._store.write_sessions(rows)
         self._sessions.take(due)
         self._sessions.note_sizes(

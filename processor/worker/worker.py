@@ -19,11 +19,14 @@ from processor.log.base import LogReader
 from processor.pricing.prices import Prices
 from processor.signals import Signal
 from processor.store.base import Store
+from processor.store.purging import PurgeStore
 from processor.telemetry.metrics import Metrics
 from processor.worker.config import WorkerConfig
 from processor.worker.decoding import Decoding
 from processor.worker.ingest import Ingest
 from processor.worker.numbers import BatchNumbers
+from processor.worker.purge import Purge
+from processor.worker.purging import Purging
 from processor.worker.rollups import Rollups
 from processor.worker.threads import Threads
 from processor.worker.ticks import Ticks
@@ -36,11 +39,17 @@ _log = structlog.get_logger(__name__)
 
 class Worker:
     """From `logs`, one a signal and all of one kind, to `store`. Rows on their way lie in `scratch`, a directory of its
-    own.
+    own. Without `purges`, deleted sessions stay hidden in the tables.
     """
 
     def __init__(
-        self, config: WorkerConfig, logs: Mapping[Signal, LogReader], store: Store, metrics: Metrics, scratch: Path
+        self,
+        config: WorkerConfig,
+        logs: Mapping[Signal, LogReader],
+        store: Store,
+        metrics: Metrics,
+        scratch: Path,
+        purges: PurgeStore | None = None,
     ) -> None:
         self._config = config
         self._store = store
@@ -49,10 +58,13 @@ class Worker:
         self._threads = Threads()
         self._decoding = Decoding(config, scratch)
         self._numbers = BatchNumbers()
-        self._rollups = Rollups(store, config.rollups, metrics, Prices(config.pricing.prices), self._numbers)
+        prices = Prices(config.pricing.prices)
+        self._rollups = Rollups(store, config.rollups, metrics, prices, self._numbers)
         parts = (store, self._rollups, self._numbers, self._decoding, self._threads, metrics)
         self._ingests = {signal: Ingest(config, signal, log, *parts) for signal, log in logs.items()}
         self._ticks = Ticks(config.rollups, self._rollups, self._commit, self._threads, metrics)
+        purge = Purge(purges, prices, metrics) if purges else None
+        self._purging = Purging(config.deletion.purge_interval_s, purge, self._threads, metrics)
         self._ingesting: list[asyncio.Task[None]] = []
         self._ticking: asyncio.Task[None] | None = None
 
@@ -82,6 +94,7 @@ class Worker:
         self._metrics.rollup_lag_s.set_function(lambda: self._rollups.lag_s(monotonic_s()))
         self._ingesting = [asyncio.create_task(ingest.run(self._ticks.room)) for ingest in self._ingests.values()]
         self._ticking = asyncio.create_task(self._ticks.run())
+        self._purging.start()
 
     async def crashed(self) -> BaseException:
         """Wait until a loop has ended by an error; the process must be restarted."""
@@ -96,6 +109,7 @@ class Worker:
 
         Errors: none; what a loop died of is `crashed`'s to tell, and what could not be done now the next start does.
         """
+        await self._purging.stop()
         for log in self._logs.values():
             await log.close()
         for ingest in self._ingests.values():

@@ -621,3 +621,247 @@ FROM (
 GROUP BY tenant, thread_id;
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (16, '016_threads.sql', 'eaf3c3da5af7f701');
+
+-- Deletions of sessions, each a row of its own; a session is deleted, and its id blocked, as long as it has one. What
+-- people read leaves these sessions out; `purged` is 1 once nothing of what was there is left in any other table.
+CREATE TABLE IF NOT EXISTS agents.deleted_sessions_local ON CLUSTER 'main-1'
+(
+    tenant LowCardinality(String),
+    session_id String,
+    deletion String,
+    deleted_at DateTime64(3, 'UTC'),
+    blocked_until DateTime64(3, 'UTC'),
+    purged UInt8 DEFAULT 0
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', purged)
+ORDER BY (tenant, session_id, deletion);
+
+CREATE TABLE IF NOT EXISTS agents.deleted_sessions ON CLUSTER 'main-1' AS agents.deleted_sessions_local
+ENGINE = Distributed('main-1', 'agents', 'deleted_sessions_local', cityHash64(tenant, session_id));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (30, '030_deleted_sessions.sql', '1ad67dccf46ea68f');
+
+-- The places of spans that were removed with their session: ids, times, kinds and numbers, no text. They keep a trace's
+-- set of spans as large as it was, and late spans of the trace bound as they would have been (ADR 0015). `session_hash`
+-- stands for the deleted session. A row without a span id marks a trace that has lost spans, or is about to.
+CREATE TABLE IF NOT EXISTS agents.deleted_spans_local ON CLUSTER 'main-1'
+(
+    tenant LowCardinality(String),
+    trace_id String CODEC(ZSTD(1)),
+    span_id String CODEC(LZ4),
+    content_hash UInt64 CODEC(NONE),
+    session_hash LowCardinality(String),
+    names_session Bool,
+    is_beaten Bool,
+    parent_span_id String CODEC(LZ4),
+    source UInt8,
+    kind LowCardinality(String),
+    start_ns Int64 CODEC(Delta, LZ4),
+    end_ns Int64 CODEC(Delta, LZ4),
+    status_code UInt8,
+    is_error Bool,
+    session_strength UInt8,
+    scope LowCardinality(String),
+    response_id String,
+    input_tokens Int64,
+    output_tokens Int64,
+    total_tokens Int64,
+    cache_read_tokens Int64,
+    cache_write_tokens Int64,
+    reasoning_tokens Int64,
+    cost_nano_usd Int64
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PRIMARY KEY (tenant, trace_id)
+ORDER BY (tenant, trace_id, span_id, content_hash)
+SETTINGS min_bytes_for_wide_part = 268435456;
+
+CREATE TABLE IF NOT EXISTS agents.deleted_spans ON CLUSTER 'main-1' AS agents.deleted_spans_local
+ENGINE = Distributed('main-1', 'agents', 'deleted_spans_local', cityHash64(tenant, trace_id));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (31, '031_deleted_spans.sql', '390b83a99c17651a');
+
+-- What workers have found of deleted sessions after these were purged: a trace with late spans, or (trace_id '') a
+-- session whose rows were written while it was deleted. A purge takes what it finds here, and removes what it has done.
+CREATE TABLE IF NOT EXISTS agents.purge_due_local ON CLUSTER 'main-1'
+(
+    tenant LowCardinality(String),
+    session_id String,
+    trace_id String,
+    note String
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+ORDER BY (tenant, session_id, trace_id, note);
+
+CREATE TABLE IF NOT EXISTS agents.purge_due ON CLUSTER 'main-1' AS agents.purge_due_local
+ENGINE = Distributed('main-1', 'agents', 'purge_due_local', cityHash64(tenant, session_id));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (32, '032_purge_due.sql', '3ff669fc369a007b');
+
+-- What people query: one row a session, plain types, no FINAL to remember; deleted sessions are left out.
+CREATE OR REPLACE VIEW agents.sessions ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    session_id,
+    name,
+    user_id,
+    thread_id,
+    environment,
+    tags,
+    metadata_map AS metadata,
+    end_state,
+    end_reason,
+    fromUnixTimestamp64Nano(start_ns, 'UTC') AS first_seen,
+    fromUnixTimestamp64Nano(end_ns, 'UTC') AS last_seen,
+    (end_ns - start_ns) / 1e6 AS duration_ms,
+    active_ns / 1e6 AS active_ms,
+    llm_ns / 1e6 AS llm_ms,
+    if(ttft_count > 0, ttft_ns / ttft_count / 1e6, NULL) AS ttft_ms,
+    trace_count,
+    span_count,
+    error_count,
+    llm_call_count,
+    tool_call_count,
+    input_tokens,
+    output_tokens,
+    total_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    reasoning_tokens,
+    reinterpret(cost_nano_usd, 'Decimal(18, 9)') AS total_cost,
+    reinterpret(input_cost_nano_usd, 'Decimal(18, 9)') AS input_cost,
+    reinterpret(output_cost_nano_usd, 'Decimal(18, 9)') AS output_cost,
+    unpriced_span_count,
+    models,
+    providers,
+    services,
+    input_preview,
+    output_preview
+FROM agents.session_rollups FINAL
+WHERE row_count > 0 AND cityHash64(tenant, session_id) GLOBAL NOT IN (
+    SELECT cityHash64(tenant, session_id) FROM agents.deleted_sessions
+);
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (33, '033_sessions_but_deleted.sql', '178717e40fca5c75');
+
+-- What counts in a session that is not deleted, by model, provider and service. Errors outside of model calls stand under model ''.
+-- What counters add up to (source 2) counts where neither spans nor log records report tokens or cost, as in the session.
+CREATE OR REPLACE VIEW agents.session_usage ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    session_id,
+    model,
+    provider,
+    service,
+    sum(calls) AS call_count,
+    sum(errors) AS error_count,
+    sum(tokens_in) AS input_tokens,
+    sum(tokens_out) AS output_tokens,
+    sum(tokens) AS total_tokens,
+    sum(tokens_read) AS cache_read_tokens,
+    sum(tokens_written) AS cache_write_tokens,
+    sum(tokens_reasoning) AS reasoning_tokens,
+    reinterpret(sum(cost), 'Decimal(18, 9)') AS total_cost,
+    reinterpret(sum(cost_in), 'Decimal(18, 9)') AS input_cost,
+    reinterpret(sum(cost_out), 'Decimal(18, 9)') AS output_cost,
+    sum(unpriced) AS unpriced_count
+FROM (
+    SELECT
+        tenant,
+        session_id,
+        model,
+        provider,
+        service,
+        source = 2 AS is_counter,
+        sum(entry_calls) AS calls,
+        sum(entry_errors) AS errors,
+        sum(entry_tokens_in) AS tokens_in,
+        sum(entry_tokens_out) AS tokens_out,
+        sum(entry_tokens) AS tokens,
+        sum(entry_tokens_read) AS tokens_read,
+        sum(entry_tokens_written) AS tokens_written,
+        sum(entry_tokens_reasoning) AS tokens_reasoning,
+        sum(entry_cost) AS cost,
+        sum(entry_cost_in) AS cost_in,
+        sum(entry_cost_out) AS cost_out,
+        sum(entry_unpriced) AS unpriced,
+        max(NOT is_counter AND tokens + cost > 0) OVER (PARTITION BY tenant, session_id) AS is_reported
+    FROM agents.session_traces FINAL
+    ARRAY JOIN
+        usage.model AS model,
+        usage.provider AS provider,
+        usage.service AS service,
+        usage.call_count AS entry_calls,
+        usage.error_count AS entry_errors,
+        usage.input_tokens AS entry_tokens_in,
+        usage.output_tokens AS entry_tokens_out,
+        usage.total_tokens AS entry_tokens,
+        usage.cache_read_tokens AS entry_tokens_read,
+        usage.cache_write_tokens AS entry_tokens_written,
+        usage.reasoning_tokens AS entry_tokens_reasoning,
+        usage.cost_nano_usd AS entry_cost,
+        usage.input_cost_nano_usd AS entry_cost_in,
+        usage.output_cost_nano_usd AS entry_cost_out,
+        usage.unpriced_count AS entry_unpriced
+    WHERE (span_count > 0 OR source = 2) AND cityHash64(tenant, session_id) GLOBAL NOT IN (
+        SELECT cityHash64(tenant, session_id) FROM agents.deleted_sessions
+    )
+    GROUP BY tenant, session_id, model, provider, service, is_counter
+)
+WHERE NOT is_counter OR NOT is_reported
+GROUP BY tenant, session_id, model, provider, service;
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (34, '034_session_usage_but_deleted.sql', '630f1e5b196e047c');
+
+-- Sessions that are not deleted, by the thread they name. A thread is active while its last moment is no longer ago than the setting
+-- thread_idle_after_s says, in seconds; 3600 where it is not set.
+CREATE OR REPLACE VIEW agents.threads ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    thread_id,
+    count() AS session_count,
+    sum(traces) AS trace_count,
+    arraySort(groupUniqArrayIf(user_id, user_id != '')) AS user_ids,
+    fromUnixTimestamp64Nano(min(start_ns), 'UTC') AS first_seen,
+    fromUnixTimestamp64Nano(max(end_ns), 'UTC') AS last_seen,
+    sum(tokens_in) AS input_tokens,
+    sum(tokens_out) AS output_tokens,
+    sum(tokens) AS total_tokens,
+    reinterpret(sum(cost_nano_usd), 'Decimal(18, 9)') AS total_cost,
+    reinterpret(sum(input_cost_nano_usd), 'Decimal(18, 9)') AS input_cost,
+    reinterpret(sum(output_cost_nano_usd), 'Decimal(18, 9)') AS output_cost,
+    sum(errors) AS error_count,
+    arraySort(groupUniqArrayArray(labels)) AS tags,
+    if(
+        toUnixTimestamp64Nano(now64(9)) - max(end_ns) <= 1000000000 * (
+            SELECT ifNull(toInt64OrNull(any(value)), 3600)
+            FROM agents.settings FINAL
+            WHERE name = 'thread_idle_after_s'
+        ),
+        'active',
+        'idle'
+    ) AS status
+FROM (
+    SELECT
+        tenant,
+        thread_id,
+        user_id,
+        start_ns,
+        end_ns,
+        trace_count AS traces,
+        error_count AS errors,
+        input_tokens AS tokens_in,
+        output_tokens AS tokens_out,
+        total_tokens AS tokens,
+        cost_nano_usd,
+        input_cost_nano_usd,
+        output_cost_nano_usd,
+        tags AS labels
+    FROM agents.session_rollups FINAL
+    WHERE row_count > 0 AND thread_id != '' AND cityHash64(tenant, session_id) GLOBAL NOT IN (
+        SELECT cityHash64(tenant, session_id) FROM agents.deleted_sessions
+    )
+)
+GROUP BY tenant, thread_id;
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (35, '035_threads_but_deleted.sql', '24937462250d0406');

@@ -20,7 +20,7 @@ from processor.api.routes.stats import TOP_MAX
 from processor.store.queries import INTERVALS_MAX, SPANS_MAX, SPANS_PER_TRACE_MAX, Interval
 
 FORMATS: Final = ("json",)
-FEATURES: Final = ("logs", "models", "sessions", "spans", "stats", "threads", "traces", "users")
+FEATURES: Final = ("deletion", "logs", "models", "sessions", "spans", "stats", "threads", "traces", "users")
 
 
 class Capabilities(BaseModel):

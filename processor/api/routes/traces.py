@@ -15,7 +15,7 @@ from processor.api.logs import LogList, log_of
 from processor.api.models import Pagination
 from processor.api.parameters import PageParameters
 from processor.api.paths import SessionId, SpanId, TraceId
-from processor.api.spans import judged, one_span, page_of_trace, shown
+from processor.api.spans import but_deleted, judged, one_span, page_of_trace, shown
 from processor.api.traces import Span, SpanItem, SpanList, TraceList, span_detail_of, span_of, trace_of
 from processor.conventions.contents import contents
 from processor.store.queries import SPANS_MAX, SessionQueries
@@ -69,7 +69,8 @@ def trace_routes(context: Context) -> APIRouter:
         return TraceList(data=data, pagination=Pagination.of(parameters, total))
 
     def spans_of(queries: SessionQueries, trace_ids: Sequence[str]) -> dict[str, list[Span]]:
-        rows = shown(judged(queries.narrow_spans(tenant, trace_ids), context.prices), trace_ids)
+        narrow = but_deleted(queries, tenant, queries.narrow_spans(tenant, trace_ids))
+        rows = shown(judged(narrow, context.prices), trace_ids)
         details = queries.span_details(tenant, rows)
         known = [details.get((row["trace_id"], row["span_id"])) for row in rows]
         said = contents([found["attributes"] if found else {} for found in known], context.contents)

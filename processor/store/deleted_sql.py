@@ -1,0 +1,35 @@
+"""SQL for what of a trace is deleted, as data.
+
+Must never put a value into SQL text (see `session_sql`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from processor.model import DELETED_SPANS
+from processor.store.session_sql import Statement
+
+
+def count_deletions(database: str) -> Statement:
+    """Whether there is anything to ask for below: one row, one column, 0 where nothing was ever deleted."""
+    counts = (f"(SELECT count() FROM {database}.{table})" for table in ("deleted_sessions", "deleted_spans"))
+    return Statement(f"SELECT {' + '.join(counts)} AS total", {})
+
+
+def deleted_among(database: str, tenant: str, session_ids: Sequence[str]) -> Statement:
+    """Those of the sessions that are deleted. Shape: `tenant, session_id`, distinct."""
+    return Statement(
+        f"""SELECT DISTINCT tenant, session_id FROM {database}.deleted_sessions
+WHERE tenant = {{tenant:String}} AND session_id IN {{session_ids:Array(String)}}""",
+        {"tenant": tenant, "session_ids": list(session_ids)},
+    )
+
+
+def places_of_traces(database: str, tenant: str, trace_ids: Sequence[str]) -> Statement:
+    """The places of deleted spans of these traces. Shape: `model.DELETED_SPANS`, duplicates possible."""
+    return Statement(
+        f"""SELECT {", ".join(DELETED_SPANS.names())} FROM {database}.deleted_spans
+WHERE tenant = {{tenant:String}} AND trace_id IN {{trace_ids:Array(String)}}""",
+        {"tenant": tenant, "trace_ids": list(trace_ids)},
+    )
