@@ -49,8 +49,8 @@ class Api:
         """The JSON of `DELETE url/path`."""
         return self._json("DELETE", path, {})
 
-    def stream(self, path: str, **parameters: object) -> Iterator[bytes]:
-        """The body of `GET url/path` as it comes."""
+    def stream(self, path: str, media_type: str, **parameters: object) -> Iterator[bytes]:
+        """The body of `GET url/path` as it comes, if it is of that type."""
         with self._translated():
             request = self._request("GET", path, parameters)
             response = self._client.send(request, stream=True)
@@ -58,6 +58,8 @@ class Api:
                 if not response.is_success:
                     response.read()
                     self._raise(response, self._body(response))
+                if response.headers.get("content-type", "").partition(";")[0] != media_type:
+                    raise ApiError(f"{self._url} can't write {media_type}: it is older than this command; update it")
                 yield from response.iter_bytes()
 
     def _json(self, method: str, path: str, parameters: dict[str, object]) -> Any:

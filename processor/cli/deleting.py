@@ -14,7 +14,7 @@ import typer
 from processor.cli.client import Api, path_of
 from processor.cli.exits import ApiError, NotFound
 from processor.cli.render import printable
-from processor.cli.units import count, dollars, moment
+from processor.cli.units import count, counted, dollars, moment
 
 
 def delete_sessions(url: str, session_ids: Sequence[str], *, confirmed: bool) -> None:
@@ -38,14 +38,16 @@ def _confirm(api: Api, session_ids: Sequence[str]) -> None:
     for session_id in session_ids:
         typer.echo(f"{printable(session_id)}: {_told(api, session_id)}", err=True)
     what = "this session" if len(session_ids) == 1 else f"these {count(len(session_ids))} sessions"
-    if not typer.confirm(f"Delete {what} with all spans and log records, for good?", err=True):
+    # typer's own question would make of Ctrl-C a no.
+    typer.echo(f"Delete {what} with all spans and log records, for good? [y/N]: ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise ApiError("nothing was deleted")
 
 
 def _told(api: Api, session_id: str) -> str:
     with contextlib.suppress(NotFound):
         found = api.get(path_of("v1/sessions/{}", session_id))["data"]
-        facts = [f"{count(found['trace_count'])} traces", f"{count(found['span_count'])} spans"]
+        facts = [counted(found["trace_count"], "trace"), counted(found["span_count"], "span")]
         facts += [f"last seen {moment(found['end'])} UTC", dollars(found["total_cost"])]
         return ", ".join([printable(found["name"]), *facts])
     return "not there (yet); spans of it would be dropped"

@@ -20,9 +20,9 @@ import typer
 
 from processor.cli.client import Api
 from processor.cli.lists import refuse_parquet_on_terminal, write_chunks
-from processor.cli.options import Format, Page, Process
+from processor.cli.options import MEDIA_TYPES, Format, Page, Process
 from processor.cli.progress import RowCounter, shown_progress
-from processor.cli.units import size
+from processor.cli.units import counted, size
 
 STDOUT: Final = Path("-")
 
@@ -47,7 +47,7 @@ def export_sessions(
         refuse_parquet_on_terminal(output)
     with Api(process.url) as api, contextlib.ExitStack() as stack:
         counter = RowCounter(output)
-        chunks = counter.counted(api.stream("v1/sessions", **wanted, format=output.value))
+        chunks = counter.counted(api.stream("v1/sessions", MEDIA_TYPES[output], **wanted, format=output.value))
         if sys.stderr.isatty() and not (file == STDOUT and sys.stdout.isatty()):
             chunks = stack.enter_context(shown_progress(chunks, counter, _expected(api, parameters, page)))
         if file == STDOUT:
@@ -56,7 +56,7 @@ def export_sessions(
         with whole_file(file) as out:
             for chunk in chunks:
                 out.write(chunk)
-    rows = "" if counter.rows is None else f"{counter.rows:,} session{'' if counter.rows == 1 else 's'}, "
+    rows = "" if counter.rows is None else f"{counted(counter.rows, 'session')}, "
     typer.echo(f"{file}: {rows}{size(counter.bytes)}", err=True)
 
 
@@ -65,7 +65,7 @@ def format_of(file: Path, asked: Format | None) -> Format:
 
     Errors: a usage error for another suffix, and for tables and JSON.
     """
-    if asked in (Format.TABLE, Format.JSON):
+    if asked is not None and asked not in MEDIA_TYPES:
         raise typer.BadParameter(
             f"{asked.value} is a page for a terminal; an export is csv, ndjson or parquet", param_hint="--format"
         )

@@ -15,7 +15,7 @@ import typer
 
 from processor.cli import render
 from processor.cli.client import Api
-from processor.cli.options import Format, ItemFormat, Page, Process, write_footer
+from processor.cli.options import MEDIA_TYPES, Format, ItemFormat, Page, Process, write_footer
 
 _Json = dict[str, Any]
 
@@ -39,10 +39,11 @@ def write_list(process: Process, page: Page, output: Format, wanted: Listing) ->
     refuse_parquet_on_terminal(output)
     part = page.parameters(output)
     with Api(process.url) as api:
-        if output not in (Format.TABLE, Format.JSON):
+        if output in MEDIA_TYPES:
             if wanted.on_nothing and not api.get(wanted.path, **wanted.parameters, limit=1)["pagination"]["total"]:
                 wanted.on_nothing(api)
-            write_chunks(api.stream(wanted.path, **wanted.parameters, **part, format=output.value), output)
+            parameters = {**wanted.parameters, **part, "format": output.value}
+            write_chunks(api.stream(wanted.path, MEDIA_TYPES[output], **parameters), output)
             return
         body = api.get(wanted.path, **wanted.parameters, **part)
         if wanted.on_nothing and not body["pagination"]["total"]:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from processor.cli.following import Event
 from processor.cli.render import cost, text
-from processor.cli.units import count, duration, moment
+from processor.cli.units import count, counted, duration, moment
 
 _STYLES: Final = {Event.SEEN: "dim", Event.NEW: "green", Event.CHANGED: "yellow"}
 _ID_CELLS: Final = 20
@@ -56,17 +56,13 @@ def _facts(session: _Json) -> list[Text]:
     facts = [Text(f"{duration(session['latency_ms']):>7}"), Text(f"{count(session['total_tokens']):>7} tokens")]
     facts.append(Text(f"{cost(session['total_cost'], session['unpriced_span_count']):>7}"))
     if session["error_count"]:
-        facts.append(Text(_counted(session["error_count"], "error"), "red"))
+        facts.append(Text(counted(session["error_count"], "error"), "red"))
     return facts
 
 
 def _label(session: _Json) -> str:
-    parts = [_counted(session["trace_count"], "trace"), session["user_id"], session["name"]]
+    parts = [counted(session["trace_count"], "trace"), session["user_id"], session["name"]]
     return _GAP.join(part for part in parts if part)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{count(number)} {what}{'' if number == 1 else 's'}"
 
 
 def _padded(identifier: Text) -> Text:

@@ -24,6 +24,14 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+MEDIA_TYPES: Final = {
+    Format.CSV: "text/csv",
+    Format.NDJSON: "application/x-ndjson",
+    Format.PARQUET: "application/vnd.apache.parquet",
+}
+"""Of the formats that come from the API as they are."""
+
+
 class ItemFormat(StrEnum):
     """How a single thing is written to stdout."""
 
@@ -72,7 +80,7 @@ class Page:
 
     def parameters(self, output: Format) -> dict[str, object]:
         """As the API's parameters. Errors: a usage error for a longer page than the API has."""
-        if output not in (Format.TABLE, Format.JSON):
+        if output in MEDIA_TYPES:
             return {"limit": self.limit, "offset": self.offset}
         if self.limit is not None and self.limit > ROWS_ON_A_PAGE_MAX:
             raise typer.BadParameter(

@@ -14,7 +14,7 @@ from processor.cli.bundles import asking
 from processor.cli.completion import session_ids as ids_of_sessions
 from processor.cli.exits import EPILOG, ApiError, NotFound
 from processor.cli.filters import SessionFilters, SortKey
-from processor.cli.options import Format, ItemFormat, ItemOutput, Order, Output, Page, Process, SortOrder
+from processor.cli.options import MEDIA_TYPES, Format, ItemFormat, ItemOutput, Order, Output, Page, Process, SortOrder
 
 if TYPE_CHECKING:
     from processor.cli.client import Api
@@ -83,7 +83,7 @@ def traces(session_id: SessionId, page: Page, process: Process, output: Output =
     """Show the traces of one session with their spans, as they happened; CSV, NDJSON and Parquet: without spans."""
     from processor.cli import lists, render
 
-    parameters = {"session_id": session_id, "spans": None if output in (Format.TABLE, Format.JSON) else False}
+    parameters = {"session_id": session_id, "spans": False if output in MEDIA_TYPES else None}
     wanted = lists.Listing("traces", "v1/traces", parameters, render.write_traces, lambda api: _found(api, session_id))
     lists.write_list(process, page, output, wanted)
 

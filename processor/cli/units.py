@@ -42,6 +42,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, what: str) -> str:
+    """`1 trace`, `1,200 traces`."""
+    return f"{count(number)} {what}{'' if number == 1 else 's'}"
+
+
 def moment(iso: str) -> str:
     """An ISO time of the API, cut to seconds."""
     return iso[:19].replace("T", " ")
