@@ -11,7 +11,8 @@ from processor.cli.render import cost, text
 from processor.cli.units import count, counted, duration, moment
 
 _STYLES: Final = {Event.SEEN: "dim", Event.NEW: "green", Event.CHANGED: "yellow"}
-_ID_CELLS: Final = 20
+_ID_CELLS: Final = 18
+_DATED_CELLS: Final = 100  # a terminal as wide has room for the date beside errors
 _LABEL_CELLS_MIN: Final = 8
 _GAP: Final = "  "
 
@@ -28,10 +29,11 @@ def live_line(event: Event, session: _Json, width: int) -> Text:
 
     The id is whole however narrow the terminal is; for it the date goes, then the columns, then duration and cost.
     """
-    when = Text(moment(session["end"])[len("2026-") :])
+    at = moment(session["end"])
+    clock = Text(at[len("2026-11-20 ") :])
+    when = Text(at[len("2026-") :]) if width >= _DATED_CELLS else clock
     what = Text(f"{event.value:7}", _STYLES[event])
     identifier = text(session["id"])
-    clock = when[len("11-20 ") :]
     wide = _facts(session)
     facts = [Text(fact.plain.strip(), fact.style) for fact in wide]
     _, tokens, dollars, *errors = facts

@@ -28,6 +28,7 @@ SESSION_FIELDS += ["models", "providers", "services", "status", "end_state", "en
 SESSION_FIELDS += ["environment", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "input_cost"]
 SESSION_FIELDS += ["output_cost", "ttft_ms", "input_preview", "output_preview"]
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _WIDTH_WITHOUT_TERMINAL = 400  # nothing is cut where nobody looks
 
 _Json = dict[str, Any]
@@ -45,8 +46,11 @@ def write_ndjson(rows: Iterable[_Json]) -> None:
 
 
 def write_csv(rows: Iterable[_Json], fields: Sequence[str]) -> None:
-    """One line a row under a header; lists are joined by `|`, mappings are JSON."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    """One line a row under a header, as the API writes lists: lists are joined by `|`, mappings are JSON.
+
+    A text that a spreadsheet would take for a formula begins with a single quote.
+    """
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
     writer.writerow(fields)
     for row in rows:
         writer.writerow([_cell(row[field]) for field in fields])
@@ -54,8 +58,10 @@ def write_csv(rows: Iterable[_Json], fields: Sequence[str]) -> None:
 
 def _cell(value: object) -> object:
     if isinstance(value, list):
-        return "|".join(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+        value = "|".join(value)
+    elif isinstance(value, dict):
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def write_sessions(sessions: Iterable[_Json]) -> None:
