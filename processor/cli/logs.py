@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from processor.cli.render import console, text
+from processor.cli.render import console, one_line, text
 
 _STYLES: Final = {"FATAL": "bold red", "ERROR": "red", "WARN": "yellow", "DEBUG": "dim", "TRACE": "dim"}
 _GAP: Final = "  "
@@ -29,12 +29,8 @@ def log_line(record: _Json) -> Text:
     parts.append(text(f"{severity or '-':5}", _STYLES.get(severity.upper(), "")))
     parts += [text(value, "bold") for value in (record["service_name"], record["event_name"]) if value]
     if record["body"]:
-        parts.append(text(_one_line(record["body"])))
-    attributes = " ".join(f"{key}={_one_line(value)}" for key, value in record["attributes"].items())
+        parts.append(text(one_line(record["body"])))
+    attributes = " ".join(f"{key}={one_line(value)}" for key, value in record["attributes"].items())
     if attributes:
         parts.append(text(attributes, "dim"))
     return Text(_GAP).join(parts)
-
-
-def _one_line(value: str) -> str:
-    return " ".join(value.split())

@@ -134,8 +134,8 @@ def write_session(session: _Json) -> None:
         ("models", ", ".join(session["models"])),
         ("providers", ", ".join(session["providers"])),
         ("services", ", ".join(session["services"])),
-        ("first input", session["input_preview"]),
-        ("last output", session["output_preview"]),
+        ("first input", one_line(session["input_preview"])),
+        ("last output", one_line(session["output_preview"])),
     )
 
 
@@ -212,6 +212,11 @@ def text(value: str, style: str = "") -> Text:
 def printable(value: str, keep: str = "") -> str:
     """Without what would command a terminal; characters in `keep` are left as they are."""
     return "".join(c if c.isprintable() or c in keep else "�" for c in value)
+
+
+def one_line(value: str) -> str:
+    """Its lines and columns, each behind the last with a space between."""
+    return " ".join(value.split())
 
 
 class _Paper(Console):

@@ -118,6 +118,27 @@ def test_lists_can_be_filtered_sorted_and_paged(url: str) -> None:
     assert ids("--user", "user-2") == ["second"]
     assert ids("--until", "2001-01-01") == []
     assert len(ids("--since", "2001-01-01")) == 3
+    assert len(ids("--since", "1h")) == 3
+    assert ids("--until", "1h") == []
+    assert ids("--name", "amm") == [ODD]
+    assert ids("--sort-by", "id", "--sort-order", "asc") == ["first", ODD, "second"]
+
+
+def test_sessions_are_chosen_by_what_they_took_and_how_they_went(url: str) -> None:
+    """Each of the API's filters for that is an option, and all that are given hold."""
+
+    def count(*options: str) -> int:
+        result = call("sessions", "list", "--format", "json", "--url", url, *options)
+        total: int = json.loads(result.stdout)["pagination"]["total"]
+        return total
+
+    assert (count("--has-error"), count("--no-error")) == (3, 0)
+    assert (count("--min-cost", "0.0123"), count("--min-cost", "0.0124")) == (3, 0)
+    assert (count("--min-tokens", "1234"), count("--min-tokens", "1235")) == (3, 0)
+    assert (count("--min-duration-ms", "4999"), count("--min-duration-ms", "6000")) == (3, 0)
+    assert count("--service", "nobody's") == 0
+    assert sum(count("--status", status) for status in ("ok", "ERROR", "unset")) == 3
+    assert count("--user", "user-1", "--has-error", "--min-cost", "0.01") == 1
 
 
 def test_csv_is_a_line_a_session(url: str) -> None:

@@ -22,7 +22,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a process with a plain, a wide, a long and a failed session; the stop has rolled them up."""
     folder = tmp_path_factory.mktemp("cli_terminal")
     with Running(folder) as process:
-        process.export(*turn(1, "plain"), *turn(2, "wide", name=WIDE), *turn(3, LONG_ID), *turn(4, FAILED, error="no"))
+        said = {"input__value": "first line\nsecond line", "output__value": WIDE}
+        process.export(
+            *turn(1, "plain"), *turn(2, "wide", name=WIDE, **said), *turn(3, LONG_ID), *turn(4, FAILED, error="no")
+        )
         process.stop()
     with Running(folder) as process:
         yield process.url("sessions_api")
@@ -32,7 +35,10 @@ TABLES = [
     ["sessions", "list"],
     ["sessions", "show", "wide"],
     ["sessions", "traces", "wide"],
+    ["sessions", "logs", "wide"],
+    ["sessions", "stats"],
     ["threads", "list"],
+    ["users", "list"],
     ["models", "list"],
 ]
 
@@ -45,6 +51,16 @@ def test_no_line_is_wider_than_the_terminal(url: str, command: list[str], column
     assert code == 0
     lines = without_escapes(raw).splitlines()
     assert max(cell_len(line.rstrip()) for line in lines) <= columns
+
+
+def test_what_was_said_is_folded_under_its_title(url: str) -> None:
+    """The beginning of the first input and of the last output, with their lines joined."""
+    _, raw = in_terminal("sessions", "show", "wide", "--url", url)
+    lines = [line.rstrip() for line in without_escapes(raw).splitlines()]
+    assert f"{'first input':16}first line second line" in lines
+    begin = next(i for i, line in enumerate(lines) if line.startswith("last output"))
+    folded = [line[16 if i else len("last output") :].strip() for i, line in enumerate(lines[begin : begin + 3])]
+    assert "".join(folded).startswith(WIDE)
 
 
 def test_an_id_stays_whole_in_a_narrow_terminal(url: str) -> None:
