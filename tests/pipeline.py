@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import polars as pl
+
 from processor.log.base import Record
 from processor.pricing.prices import Prices
 from processor.signals import Signal
 from processor.store.clickhouse import ClickHouseStore
 from processor.telemetry.metrics import Metrics
-from processor.worker.batch import WIDE_TABLES, BatchMaker
+from processor.worker.batch import WIDE_TABLES, BatchMaker, log_subjects
 from processor.worker.rollups import RollupConfig, Rollups
 from tests.storing import insert_narrow, insert_wide
 from tests.strategies import NOW_NS
@@ -45,6 +49,8 @@ class Pipeline:
         insert_wide(self._store, batch, WIDE_TABLES[signal])
         insert_narrow(self._store, batch, self._batch_seq)
         # Every third as if another worker might have spans of its traces.
+        if signal is Signal.LOGS and self._rollups.knows_deletions:
+            self._rollups.add_log_subjects(log_subjects(cast(pl.DataFrame, pl.from_arrow(batch.wide))))
         self._rollups.add(batch.narrow, self._batch_seq, self._now_s, whole=self._batch_seq % 3 != 0)
 
     def tick(self, force: bool = False) -> None:

@@ -57,7 +57,7 @@ class Deleting:
 
     def release(self) -> None:
         """Purges after all that blocks is over."""
-        while self.purge(NOW_MS + (BLOCK_DAYS + 1) * DAY_MS):
+        while self.purge(NOW_MS + 3 * BLOCK_DAYS * DAY_MS):
             pass
 
     def wait(self) -> None:

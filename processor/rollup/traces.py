@@ -24,7 +24,7 @@ from processor.rollup.lineage import Lineage, lineage
 from processor.rollup.rows import TraceRows, typed
 from processor.rollup.runs import Runs, gathered, lists, mask, ordered
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY, SpanSet, span_set
-from processor.rollup.versions import over_any_size, versions
+from processor.rollup.versions import over_any_size, versions, versions_after_deletion
 
 
 def trace_rows(rows: pl.DataFrame, prices: Prices, revision: int = 0) -> TraceRows:
@@ -52,7 +52,7 @@ def trace_rows(rows: pl.DataFrame, prices: Prices, revision: int = 0) -> TraceRo
         frame = pl.DataFrame({"trace": shape.trace[by_session], "session": session.gather(by_session)})
         order = frame.select(pl.arg_sort_by("trace", "session", maintain_order=True)).to_series().to_numpy()
         by_session = by_session[order]
-    traces = _traces(whole, shape, revision, deleted_from)
+    traces = _traces(whole, shape, revision)
     live = _live_rows(whole.spans, shape, session, counts, by_session, prices)
     per_session = live.hstack(traces[live["trace"]]).drop("trace")
     gone = _gone(whole, session, per_session, traces)
@@ -73,17 +73,27 @@ def _stand_together(trace: Ints, session: pl.Series) -> bool:
     return not (changes[1:] & (trace[1:] == trace[:-1])).any()
 
 
-def _traces(whole: SpanSet, shape: Lineage, revision: int, deleted_from: bool) -> pl.DataFrame:
+def _traces(whole: SpanSet, shape: Lineage, revision: int) -> pl.DataFrame:
     """What is the same in all rows of a trace. Shape: one row a trace, in the order of `Lineage.trace`."""
     first = np.searchsorted(shape.trace, np.arange(shape.traces))
-    sizes = np.bincount(shape.trace, minlength=shape.traces)
     traces = whole.spans.select(TRACE_KEY)[first]
+    sizes = np.bincount(shape.trace, minlength=shape.traces)
     if len(whole.beaten):
-        beaten = whole.beaten.group_by(TRACE_KEY).agg(beaten=pl.len().cast(pl.Int64))
-        joined = traces.join(beaten, on=TRACE_KEY, how="left", maintain_order="left")
-        sizes = sizes + joined["beaten"].fill_null(0).to_numpy()
-    traces = traces.with_columns(version=pl.Series(versions(sizes, revision, deleted_from), dtype=pl.UInt64))
+        sizes = sizes + _rows_of(traces, whole.beaten)
+    made = versions(sizes, revision)
+    if IS_PLACE in whole.spans.columns:
+        places = [rows.filter(pl.col(IS_PLACE)) for rows in (whole.spans, whole.beaten)]
+        made = versions_after_deletion(sizes, _rows_of(traces, *places), revision)
+    traces = traces.with_columns(version=pl.Series(made, dtype=pl.UInt64))
     return traces.hstack(whole.spans.select("name", "status_code")[shape.root])
+
+
+def _rows_of(traces: pl.DataFrame, *parts: pl.DataFrame) -> Ints:
+    """How many rows each of the traces has."""
+    counts = pl.concat([rows.select(TRACE_KEY) for rows in parts]).group_by(TRACE_KEY).agg(rows=pl.len().cast(pl.Int64))
+    joined = traces.join(counts, on=TRACE_KEY, how="left", maintain_order="left")
+    numbers: Ints = joined["rows"].fill_null(0).to_numpy()
+    return numbers
 
 
 def _live_rows(

@@ -21,9 +21,14 @@ _DELETED_FROM: Final = SIZE_MAX + 1
 REVISION_MAX: Final = 2**14 - 1
 
 
-def versions(sizes: Ints, revision: int, deleted_from: bool = False) -> Ints:
-    """The versions of trace rows made of so many rows; `deleted_from` of traces that have lost spans by a deletion."""
-    return np.minimum(sizes, SIZE_MAX) + _DELETED_FROM * deleted_from + (revision << _SIZE_BITS)
+def versions(sizes: Ints, revision: int) -> Ints:
+    """The versions of trace rows made of so many rows."""
+    return np.minimum(sizes, SIZE_MAX) + (revision << _SIZE_BITS)
+
+
+def versions_after_deletion(sizes: Ints, places: Ints, revision: int) -> Ints:
+    """The same of traces that have lost spans: a deletion leaves the size as it is, and makes more of it places."""
+    return versions(sizes + places, revision) + _DELETED_FROM
 
 
 def of_deleted_from(version: pl.Expr) -> pl.Expr:
@@ -41,6 +46,7 @@ def versions_from(revision: int) -> int:
     return revision << _SIZE_BITS
 
 
-def set_size(version: pl.Expr) -> pl.Expr:
-    """The size of the span set that a version was made of."""
-    return (version & SIZE_MAX).cast(pl.Int64)
+def is_of_more(version: pl.Expr, size: pl.Expr, places: pl.Expr) -> pl.Expr:
+    """Whether a version was made of a larger set than this, of which so many are places."""
+    after = (version & _DELETED_FROM) > 0
+    return (version & SIZE_MAX).cast(pl.Int64) > pl.when(after).then(size + places).otherwise(size)

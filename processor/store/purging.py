@@ -66,6 +66,10 @@ class PurgeStore(ClickHouseStore):
         for keys in sessions.iter_slices(_KEYS_MAX):
             yield from self._pages("session_traces", "trace_id", any_of(keys, "session_id"), TRACES_PAGE)
 
+    def traces_with_places(self, hashes: list[str]) -> Iterator[pl.DataFrame]:
+        """The traces that have places of deleted sessions, in blocks of `tenant, trace_id`."""
+        return self._pages("deleted_spans", "trace_id", f"session_hash IN ({listed(hashes)})", TRACES_PAGE)
+
     def remove(self, removal: Removal, sessions: pl.DataFrame) -> None:
         """Have the rows of traces removed, and log records of sessions; it is under way when this returns."""
         for table, condition in conditions(removal, sessions):
@@ -111,8 +115,7 @@ class PurgeStore(ClickHouseStore):
 
     def release_places(self, hashes: list[str]) -> None:
         """Remove the places of deleted sessions, and all others, of traces in which nothing is left."""
-        condition = f"session_hash IN ({listed(hashes)})"
-        for traces in self._pages("deleted_spans", "trace_id", condition, _KEYS_MAX):
+        for traces in self.traces_with_places(hashes):
             left = self._read_keys("session_spans", pl.Schema(traces.schema), "trace_id", traces)
             empty = traces.join(left, on=traces.columns, how="anti")
             if len(empty):

@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from processor.model import NANOS_PER_SECOND, STORED_SPANS
+from processor.model import NANOS_PER_SECOND, SESSION_ROLLUPS, SESSION_TRACES, STORED_SPANS, TRACE_SESSIONS
 from processor.store.literals import any_of, listed, quoted
 
 DAY_NS: Final = 86_400 * NANOS_PER_SECOND
@@ -21,6 +21,34 @@ _NAMES_MAX: Final = 1_000  # of spans in one condition; more say little of where
 _TRACE: Final = ("tenant", "trace_id")
 _SPAN: Final = (*_TRACE, "span_id")
 _VERSION: Final = (*_SPAN, "content_hash", "session_id", "start_ns", "end_ns")
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """Rows that were written anew: older versions of them may say what is deleted.
+
+    Shape: `session_traces`, `tenant, session_id, trace_id, version`; the others `tenant`, their key and `version`.
+    """
+
+    session_traces: pl.DataFrame
+    trace_sessions: pl.DataFrame
+    session_rollups: pl.DataFrame
+
+    @classmethod
+    def of(cls, session_traces: pl.DataFrame, trace_sessions: pl.DataFrame, session_rollups: pl.DataFrame) -> Rewritten:
+        """Of rows as they were written."""
+        return cls(
+            session_traces.select("tenant", "session_id", "trace_id", "version"),
+            trace_sessions.select("tenant", "trace_id", "version"),
+            session_rollups.select("tenant", "session_id", "version"),
+        )
+
+    def __add__(self, other: Rewritten) -> Rewritten:
+        return Rewritten(
+            pl.concat([self.session_traces, other.session_traces]),
+            pl.concat([self.trace_sessions, other.trace_sessions]),
+            pl.concat([self.session_rollups, other.session_rollups]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +67,10 @@ class Removal:
     where: pl.DataFrame
     start_ns: int
     end_ns: int
+    rewritten: Rewritten
 
     @classmethod
-    def of(cls, gone: pl.DataFrame, empty: pl.DataFrame, places: pl.DataFrame) -> Removal:
+    def of(cls, gone: pl.DataFrame, empty: pl.DataFrame, places: pl.DataFrame, rewritten: Rewritten) -> Removal:
         """Of judged traces. Shape: `rollup.deleted.Judged`; `places` are all of their places."""
         times = pl.concat([gone.select("start_ns", "end_ns"), places.select("start_ns", "end_ns")])
         day = (pl.col("start_ns") // DAY_NS).alias("day")
@@ -52,13 +81,15 @@ class Removal:
             where=gone.select("tenant", day, "service", "name").unique(),
             start_ns=_number(times["start_ns"].min()),
             end_ns=max(_number(times["start_ns"].max()), _number(times["end_ns"].max())),
+            rewritten=rewritten,
         )
 
     @classmethod
     def nothing(cls) -> Removal:
         """What no trace adds to."""
         none = pl.DataFrame(schema=STORED_SPANS)
-        return cls.of(none, none.select(_TRACE), none)
+        keys = [pl.DataFrame(schema=schema) for schema in (SESSION_TRACES, TRACE_SESSIONS, SESSION_ROLLUPS)]
+        return cls.of(none, none.select(_TRACE), none, Rewritten.of(*keys))
 
     def __add__(self, other: Removal) -> Removal:
         if not other.size:
@@ -72,12 +103,15 @@ class Removal:
             pl.concat([self.where, other.where]).unique(),
             min(self.start_ns, other.start_ns),
             max(self.end_ns, other.end_ns),
+            self.rewritten + other.rewritten,
         )
 
     @property
     def size(self) -> int:
         """Keys in its conditions."""
-        return len(self.traces) + len(self.spans) + len(self.placed)
+        rewritten = self.rewritten
+        rows = (self.traces, self.spans, self.placed, rewritten.session_traces, rewritten.session_rollups)
+        return sum(len(part) for part in rows)
 
 
 def conditions(removal: Removal, sessions: pl.DataFrame) -> Iterator[tuple[str, str]]:
@@ -92,6 +126,7 @@ def conditions(removal: Removal, sessions: pl.DataFrame) -> Iterator[tuple[str, 
     if len(removal.traces):
         for table in ("trace_sessions", "shared_traces"):
             yield table, any_of(removal.traces, "trace_id")
+    yield from _older(removal.rewritten)
     if narrow := _narrow(removal):
         yield "session_spans", f"start_ns BETWEEN {removal.start_ns:d} AND {removal.end_ns:d} AND ({narrow})"
 
@@ -101,6 +136,25 @@ def session_conditions(sessions: pl.DataFrame) -> Iterator[tuple[str, str]]:
     if len(sessions):
         for table in ("session_metrics", "session_rollups", "session_traces"):
             yield table, any_of(sessions, "session_id")
+
+
+def _older(rewritten: Rewritten) -> Iterator[tuple[str, str]]:
+    """Versions below those that were written; what a worker has written since is above them."""
+    for table, rows, key in (
+        ("session_traces", rewritten.session_traces, "trace_id"),
+        ("trace_sessions", rewritten.trace_sessions, "trace_id"),
+        ("session_rollups", rewritten.session_rollups, "session_id"),
+    ):
+        parts = []
+        for (tenant,), of_tenant in rows.partition_by("tenant", as_dict=True).items():
+            newest = of_tenant.group_by(key).agg(pl.col("version").min())
+            known = f"tenant = {quoted(str(tenant))} AND {key} IN ({listed(newest[key])})"
+            if table == "session_traces":
+                known += f" AND session_id IN ({listed(of_tenant['session_id'].unique())})"
+            versions = f"[{listed(newest[key])}], [{listed(newest['version'])}]"
+            parts.append(f"({known} AND version < transform({key}, {versions}, toUInt64(0)))")
+        if parts:
+            yield table, " OR ".join(parts)
 
 
 def _wide(removal: Removal) -> Iterator[str]:

@@ -68,10 +68,27 @@ class WrittenBatch:
             return pl.DataFrame(schema=SESSION_SPANS)
         return pl.read_ipc_stream(self.narrow, columns=SESSION_SPANS.names())
 
+    def read_log_subjects(self) -> pl.DataFrame:
+        """The sessions that log records name, and the traces of those that name none.
+
+        Shape: `tenant, session_id, trace_id`, distinct.
+        """
+        return log_subjects(pl.read_ipc_stream(self.wide, columns=list(_SUBJECT)))
+
     def remove(self) -> None:
         """Delete the files. Safe to call twice."""
         self.wide.unlink(missing_ok=True)
         self.narrow.unlink(missing_ok=True)
+
+
+_SUBJECT: Final = {"Tenant": "tenant", "SessionId": "session_id", "TraceId": "trace_id"}
+
+
+def log_subjects(logs: pl.DataFrame) -> pl.DataFrame:
+    """What `WrittenBatch.read_log_subjects` says, of rows of `otel_logs`."""
+    rows = logs.select(pl.col(name).cast(pl.String).alias(to) for name, to in _SUBJECT.items())
+    names_none = pl.col("session_id") == ""
+    return rows.with_columns(trace_id=pl.when(names_none).then("trace_id").otherwise(pl.lit(""))).unique()
 
 
 class BatchMaker:

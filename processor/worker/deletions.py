@@ -12,11 +12,11 @@ import polars as pl
 
 from processor.model import TRACE_SESSIONS
 from processor.pricing.prices import Prices
-from processor.rollup.deleted import Judged, judge, marks
+from processor.rollup.deleted import IS_PLACE, Judged, judge, marks
 from processor.rollup.rows import TraceRows, typed
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
 from processor.rollup.traces import trace_rows
-from processor.rollup.versions import of_deleted_from, set_size
+from processor.rollup.versions import is_of_more, of_deleted_from
 from processor.store.base import Store
 from processor.store.deleted import DUE, SESSIONS, TRACES, DeletionsState
 
@@ -50,6 +50,13 @@ class KnownDeletions:
         naming = rows.join(self.sessions, on=SESSION_KEY, how="semi").select(TRACE_KEY)
         return pl.concat([naming, self.with_places(rows.select(TRACE_KEY).unique())]).unique()
 
+    def late_logs(self, subjects: pl.DataFrame) -> pl.DataFrame:
+        """What of this is deleted, for `Store.ask_purge`. Shape: `tenant, session_id, trace_id`, one id empty."""
+        named = subjects.join(self.sessions, on=SESSION_KEY, how="semi")
+        traced = subjects.filter((pl.col("session_id") == "") & (pl.col("trace_id") != ""))
+        lost = self.with_places(traced.select(TRACE_KEY))
+        return pl.concat([named, traced.join(lost, on=TRACE_KEY, how="semi")]).select(*DUE)
+
     def with_places(self, traces: pl.DataFrame) -> pl.DataFrame:
         """Those of the traces that have lost spans. Shape: `tenant, trace_id`."""
         if not self._state.places:
@@ -70,13 +77,17 @@ def judged_traces(
 ) -> JudgedTraces:
     """Roll traces up that deleted sessions take part in. Shape: `tenant, trace_id`.
 
-    They are marked first, and for good: what is written of them from here on beats what was written without knowing.
+    They are marked first, and what was judged to be deleted gets its place, both for good: what is written of these
+    traces from here on beats what was written without knowing.
     Errors: those of the store.
     """
     members = store.read_members(traces)  # before the places: a purge writes these and then removes the others
     places = store.read_deleted_spans(traces)
-    store.write_deleted_spans(marks(traces.join(places, on=TRACE_KEY, how="anti")))
     judged = judge(traces, members, places, known.sessions)
+    marked = marks(traces.join(places, on=TRACE_KEY, how="anti"))
+    store.write_deleted_spans(
+        pl.concat([marked, judged.places])
+    )  # before the rows, whose version says how many there are
     stored = fuller(store, traces, judged.rows)
     rows = without(stored, trace_rows(judged.rows, prices, revision))
     others = _without_sessions(stored, known.sessions)
@@ -88,12 +99,15 @@ def judged_traces(
 def fuller(store: Store, traces: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """What the store says of traces that have lost spans to retention: it is made of more than `spans`, and stays.
 
-    Shape: `traces`, `tenant, trace_id`, distinct; out, `model.TRACE_SESSIONS`, a row a trace.
+    Shape: `traces`, `tenant, trace_id`, distinct; `spans` with or without places; out, `model.TRACE_SESSIONS`, a row a
+    trace.
     """
     stored = store.read_trace_sessions(traces).sort("version").unique(TRACE_KEY, keep="last", maintain_order=True)
-    sizes = spans.group_by(TRACE_KEY).agg(size=pl.len().cast(pl.Int64))
+    is_place = pl.col(IS_PLACE) if IS_PLACE in spans.columns else pl.lit(False)
+    sizes = spans.group_by(TRACE_KEY).agg(size=pl.len().cast(pl.Int64), places=is_place.sum().cast(pl.Int64))
     joined = stored.join(sizes, on=TRACE_KEY, how="left", maintain_order="left")
-    return joined.filter(set_size(pl.col("version")) > pl.col("size").fill_null(0)).drop("size")
+    size, places = (pl.col(name).fill_null(0) for name in ("size", "places"))
+    return joined.filter(is_of_more(pl.col("version"), size, places)).drop("size", "places")
 
 
 def without(stored: pl.DataFrame, rows: TraceRows) -> TraceRows:

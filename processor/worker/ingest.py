@@ -215,3 +215,5 @@ class Ingest:
                 raise error
         # Rows that are none can't be read back for nothing, and go with any others.
         self._rollups.add(narrow, batch_seq, monotonic_s(), whole or narrow.is_empty())
+        if self._signal is Signal.LOGS and self._rollups.knows_deletions:
+            self._rollups.add_log_subjects(batch.read_log_subjects())

@@ -15,9 +15,10 @@ import polars as pl
 
 from processor.pricing.prices import Prices
 from processor.rollup.deleted import IS_PLACE, session_hash
+from processor.rollup.rows import TraceRows
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
 from processor.store.purging import TRACES_PAGE, Pending, PurgeStore
-from processor.store.removal import Removal
+from processor.store.removal import Removal, Rewritten
 from processor.telemetry.metrics import Metrics
 from processor.worker.deletions import KnownDeletions, judged_traces, late_sessions
 
@@ -57,7 +58,7 @@ class Purge:
         targets = pl.concat([part.select(SESSION_KEY) for part in (todo.purged, todo.released, todo.due)]).unique()
         sessions = self._known.among(targets)
         removal = Removal.nothing()
-        for traces in self._traces(sessions, todo.due):
+        for traces in self._traces(sessions, todo):
             if is_given_up():
                 return None
             removal += self._empty(traces)
@@ -77,32 +78,39 @@ class Purge:
         self._store.set_purged(done.purged)
         self._store.remove_notes(done.due)
         if len(done.released):
-            self._store.release_places([session_hash(*key) for key in done.released.select(SESSION_KEY).iter_rows()])
+            self._store.release_places(_hashes(done.released))
             self._store.remove_tombstones(done.released)
         self._metrics.purged_sessions.inc(len(done.purged))
 
-    def _traces(self, sessions: pl.DataFrame, due: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    def _traces(self, sessions: pl.DataFrame, todo: Round) -> Iterator[pl.DataFrame]:
         yield from self._store.traces_of(sessions)
-        noted = due.select(TRACE_KEY).filter(pl.col("trace_id") != "").unique()
+        if len(todo.released):  # log records may have come without any span
+            yield from self._store.traces_with_places(_hashes(todo.released))
+        noted = todo.due.select(TRACE_KEY).filter(pl.col("trace_id") != "").unique()
         yield from noted.iter_slices(TRACES_PAGE)
 
     def _empty(self, traces: pl.DataFrame) -> Removal:
         """Write what stays of traces, and the places of what goes; what goes comes back."""
         revision = self._store.revision()
         done = judged_traces(self._store, traces, self._prices, revision, self._known)
-        self._store.write_deleted_spans(done.judged.places)
-        self._write(done.rows.session_traces, done.rows.trace_sessions)
+        rewritten = self._write(done.rows)
         places = done.judged.rows.filter(pl.col(IS_PLACE))
         self._metrics.purged_spans.inc(len(done.judged.gone))
-        return Removal.of(done.judged.gone, done.judged.empty, places)
+        return Removal.of(done.judged.gone, done.judged.empty, places, rewritten)
 
-    def _write(self, session_traces: pl.DataFrame, trace_sessions: pl.DataFrame) -> None:
+    def _write(self, rows: TraceRows) -> Rewritten:
         """As a tick does: trace rows, session rows, and then a look at what was deleted meanwhile."""
-        self._store.write_traces(session_traces, trace_sessions)
-        touched = session_traces.select(SESSION_KEY).unique()
-        self._store.write_sessions(self._store.read_session_rollups(touched))
+        self._store.write_traces(rows.session_traces, rows.trace_sessions)
+        touched = rows.session_traces.select(SESSION_KEY).unique()
+        sessions = self._store.read_session_rollups(touched)
+        self._store.write_sessions(sessions)
         if len(touched) and self._known.look():
             self._store.ask_purge(late_sessions(self._known.among(touched)))
+        return Rewritten.of(rows.session_traces, rows.trace_sessions, sessions)
+
+
+def _hashes(tombstones: pl.DataFrame) -> list[str]:
+    return [session_hash(*key) for key in tombstones.select(SESSION_KEY).unique().iter_rows()]
 
 
 def _todo(pending: Pending, now_ms: int) -> Round:

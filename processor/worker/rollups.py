@@ -125,6 +125,7 @@ class Rollups:
         self._deleted = KnownDeletions(store)
         self._written: list[pl.DataFrame] = []  # sessions whose rows were written since the last look for deletions
         self._lock = threading.Lock()
+        self._log_subjects: list[pl.DataFrame] = []
         self._arrived: list[_Batch] = []
         self._doubtful: list[_Batch] = []
         self._last_batch_seq = 0
@@ -176,6 +177,19 @@ class Rollups:
             self._doubtful.append(_Batch(rows.select(TRACE_KEY).unique(), Mark(now_s, batch_seq), False))
 
     @property
+    def knows_deletions(self) -> bool:
+        """Whether some session was deleted when last looked. Any thread."""
+        return bool(self._deleted)
+
+    def add_log_subjects(self, subjects: pl.DataFrame) -> None:
+        """What stored log records are about, most of which no roll-up sees: a deleted session's must go. Any thread.
+
+        Shape: `tenant, session_id, trace_id`, one of the two ids empty.
+        """
+        with self._lock:
+            self._log_subjects.append(subjects)
+
+    @property
     def rolled_up_to(self) -> int:
         """The batch number up to which every batch is in its sessions' rows. Any thread."""
         return self._rolled_up_to
@@ -225,6 +239,10 @@ class Rollups:
         if self._written and self._deleted:
             self._store.ask_purge(late_sessions(self._deleted.among(pl.concat(self._written).unique())))
         self._written.clear()
+        with self._lock:
+            subjects, self._log_subjects = self._log_subjects, []
+        if subjects:
+            self._store.ask_purge(self._deleted.late_logs(pl.concat(subjects).unique()))
 
     def _roll_up_arrived(self, waiting: int) -> int:
         """Trace rows of the oldest of the waiting batches, some spans at a time. How many batches that were."""
