@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
@@ -86,44 +86,34 @@ def whole_file(file: Path) -> Iterator[IO[bytes]]:
     """A file that appears under its name, or replaces the one there, when the block ends well; else nothing is left.
 
     What is not a regular file (a pipe, a device) is written as it is: a rename would replace it.
-    Errors: `OSError`, which names the file.
+    Errors: `OSError`, which names the file or its folder.
     """
     if file.exists() and not file.is_file():
         with file.open("wb") as out:
             yield out
         return
     target = Path(os.path.realpath(file))  # what a link points to is replaced, not the link
-    with _signals_as_exceptions(), _partial(target) as out:
-        yield out
-        out.flush()
-        os.fsync(out.fileno())
-        os.replace(out.name, target)
+    partial = target.parent / f".otel-sessions-{secrets.token_hex(8)}.part"
+    with _signals_as_exceptions():
+        try:
+            with _created(partial) as out:
+                if target.exists():
+                    os.fchmod(out.fileno(), target.stat().st_mode & 0o777)
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+            partial.replace(target)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, error.filename or str(file)) from error
+        finally:
+            partial.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _partial(target: Path) -> Iterator[IO[bytes]]:
+def _created(file: Path) -> IO[bytes]:
     try:
-        # The context manager stands below: the file outlives its handle, if it gets its name.
-        out = tempfile.NamedTemporaryFile(  # noqa: SIM115
-            dir=target.parent, prefix=".otel-sessions-", suffix=".part", delete=False
-        )
+        return file.open("xb")
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(target.parent)) from error
-    try:
-        with out:
-            os.fchmod(out.fileno(), _mode(target))
-            yield out
-    finally:
-        Path(out.name).unlink(missing_ok=True)
-
-
-def _mode(target: Path) -> int:
-    """Of the file that is replaced, else what any new file of this process gets."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+        raise OSError(error.errno, error.strerror, str(file.parent)) from error
 
 
 @contextlib.contextmanager
