@@ -106,7 +106,9 @@ def whole_file(file: Path) -> Iterator[IO[bytes]]:
         except OSError as error:
             raise OSError(error.errno, error.strerror, error.filename or str(file)) from error
         finally:
-            partial.unlink(missing_ok=True)
+            # What could not even be created can't be removed.
+            with contextlib.suppress(OSError):
+                partial.unlink()
 
 
 def _created(file: Path) -> IO[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -96,11 +97,26 @@ def test_a_pipe_is_written_and_not_replaced(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["nowhere", "file"])
+def test_a_folder_that_is_none_is_named(tmp_path: Path, folder: str) -> None:
     """The error says which."""
-    with pytest.raises(FileNotFoundError) as caught, whole_file(tmp_path / "nowhere" / "sessions.csv"):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=folder) as caught, whole_file(tmp_path / folder / "sessions.csv"):
         pytest.fail("there is nothing to write to")
-    assert caught.value.filename == str(tmp_path / "nowhere")
+    assert caught.value.filename == str(tmp_path / folder)
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path) -> None:
+    """An error that knows no file gets its name."""
+
+    def out_of_space() -> None:
+        with whole_file(tmp_path / "sessions.csv"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        out_of_space()
+    assert caught.value.filename == str(tmp_path / "sessions.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_format_is_what_the_file_ends_in() -> None:
