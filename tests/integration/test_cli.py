@@ -146,7 +146,7 @@ def test_csv_is_a_line_a_session(url: str) -> None:
     result = call("sessions", "list", "--format", "csv", "--url", url)
     rows = list(csv.DictReader(io.StringIO(result.stdout, newline="")))
     assert [row["id"] for row in rows] == [ODD, "second", "first"]
-    assert rows[0]["total_cost"] == "0.0123"
+    assert float(rows[0]["total_cost"]) == 0.0123
     assert rows[0]["total_tokens"] == "1234"
     assert rows[0]["models"] == "gpt-5"
     assert rows[1]["name"] == LONG_NAME.strip()
