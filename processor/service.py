@@ -168,7 +168,7 @@ class Service:
         assert exporter is not None
         client = await asyncio.to_thread(connect, exporter)
         stack.callback(client.close)
-        return SessionQueries(client, exporter.database, api.query_timeout_s)
+        return SessionQueries(client, exporter.database, api.query_timeout_s, api.export_timeout_s)
 
     async def _deletions(self, stack: AsyncExitStack, block_days: int) -> SessionDeletions:
         exporter = self._config.exporters.clickhouse

@@ -7,7 +7,8 @@ those of traces and spans nano-dollars.
 
 from __future__ import annotations
 
-from processor.store.reading import Row
+from processor.store.export_queries import ALL, Blocks, ExportQueries
+from processor.store.reading import Block, Row
 from processor.store.session_sql import (
     SORT_COLUMNS,
     STATUS_OF_END,
@@ -34,6 +35,7 @@ from processor.store.trace_sql import SPANS_MAX, SPANS_PER_TRACE_MAX
 from processor.store.usage_sql import DIMENSIONS, breakdown, breakdown_of_session, count_models, page_of_models
 
 __all__ = [
+    "ALL",
     "DIMENSIONS",
     "INTERVALS_MAX",
     "SORT_COLUMNS",
@@ -44,6 +46,8 @@ __all__ = [
     "TOPS",
     "TRACE_READ_MAX",
     "USER_SORT_COLUMNS",
+    "Block",
+    "Blocks",
     "Interval",
     "Row",
     "SessionFilter",
@@ -56,7 +60,7 @@ __all__ = [
 ]
 
 
-class SessionQueries(TraceQueries, StatsQueries):
+class SessionQueries(TraceQueries, StatsQueries, ExportQueries):
     """The reader of one database through one client. Errors: those of `Reader`."""
 
     def list_sessions(

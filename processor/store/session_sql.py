@@ -120,6 +120,30 @@ WHERE tenant = {{tenant:String}} AND session_id IN (
     )
 
 
+def all_sessions(
+    database: str,
+    tenant: str,
+    wanted: SessionFilter,
+    *,
+    sort_by: str,
+    sort_order: SortOrder,
+    limit: int,
+    offset: int,
+) -> Statement:
+    """The same for any number of rows: read once, and sorted whole."""
+    assert sort_by in SORT_COLUMNS
+    assert sort_order in ("asc", "desc")
+    where, parameters = selected(tenant, wanted)
+    return Statement(
+        f"""SELECT {_SESSION_COLUMNS}
+FROM {database}.sessions
+WHERE {where}
+ORDER BY {SORT_COLUMNS[sort_by]} {sort_order.upper()}, session_id ASC
+LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
+        {**parameters, "limit": limit, "offset": offset},
+    )
+
+
 def one_session(database: str, tenant: str, session_id: str) -> Statement:
     """The session of this id: one row or none. From the table: planning a query of the view takes twice as long."""
     return Statement(
