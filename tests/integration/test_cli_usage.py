@@ -86,10 +86,8 @@ def test_models_are_listed_with_what_they_took(url: str) -> None:
     assert result.stderr == "2 of 2 models\n"
     body = data("models", "list", "--url", url)
     assert [item["model"] for item in body["data"]] == ["house-model", "gpt-5-mini"]
-    assert [(row["model"], float(row["cost"])) for row in rows("models", "list", "--url", url)][1] == (
-        "gpt-5-mini",
-        0.00112,
-    )
+    _, priced = rows("models", "list", "--url", url)
+    assert (priced["model"], float(priced["cost"])) == ("gpt-5-mini", 0.00112)
 
 
 def test_models_without_a_price_can_be_asked_for(url: str) -> None:
