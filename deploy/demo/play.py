@@ -33,16 +33,16 @@ _NANOS = 1_000_000_000
 class Player:
     """The exporter processes; a context manager that starts them and ends them."""
 
-    def __init__(self, processor: Processor) -> None:
+    def __init__(self, processor: Processor, now_ns: int | None = None) -> None:
         self._processor = processor
-        self._now_ns = time.time_ns()
+        self._now_ns = time.time_ns() if now_ns is None else now_ns
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls, processor: Processor) -> Iterator[Player]:
-        """A player with all its processes."""
-        player = cls(processor)
+    def started(cls, processor: Processor, now_ns: int | None = None) -> Iterator[Player]:
+        """A player with all its processes. Conversations lie before `now_ns`, which is now by default."""
+        player = cls(processor, now_ns)
         with contextlib.ExitStack() as stack:
             for service, (kind, receiver, settings) in EXPORTERS.items():
                 process = _start(service, kind, processor.url(receiver), settings)

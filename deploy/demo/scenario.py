@@ -79,8 +79,8 @@ def send(exporter: str, trace: str, *spans: Span) -> Send:
 
 
 def agent(id: str, start_s: float, end_s: float, name: str, parent: str = "", **attributes: Any) -> Span:
-    """An agent's turn; `session`, `user` and `title` become the attributes that name them."""
-    keys = {"session": "session.id", "user": "user.id", "title": "gen_ai.conversation.name"}
+    """An agent's turn; `session`, `user`, `title` and `thread` become the attributes that name them."""
+    keys = {"session": "session.id", "user": "user.id", "title": "gen_ai.conversation.name", "thread": "thread_id"}
     return Span(
         id,
         parent,
@@ -122,7 +122,16 @@ CONVERSATIONS: Final = (
             send(
                 GRPC,
                 "turn",
-                agent("root", 0, 12.5, "support", session="refund-1042", user="ada", title="Refund for order 1042"),
+                agent(
+                    "root",
+                    0,
+                    12.5,
+                    "support",
+                    session="refund-1042",
+                    user="ada",
+                    title="Refund for order 1042",
+                    thread="support-desk",
+                ),
             ),
         ),
         totals=Totals("Refund for order 1042", "ada", 1, 5, 2, 2, 0, 2080, 275, 2355, "0.005350", 12.5),
@@ -185,7 +194,16 @@ CONVERSATIONS: Final = (
                         "gen_ai.usage.cost": 0.00058,
                     },
                 ),
-                agent("root", 0, 5, "triage", session="bug-triage", user="grace", title="Bug triage"),
+                agent(
+                    "root",
+                    0,
+                    5,
+                    "triage",
+                    session="bug-triage",
+                    user="grace",
+                    title="Bug triage",
+                    thread="support-desk",
+                ),
             ),
         ),
         totals=Totals("Bug triage", "grace", 1, 3, 1, 0, 0, 640, 210, 850, "0.000580", 5.0),

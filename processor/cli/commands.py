@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from processor.cli import dlq, models, schema, sessions, threads
+from processor.cli import dlq, models, schema, sessions, threads, users
+from processor.cli.exits import EPILOG, INTERRUPTED, REFUSED, ApiError
 from processor.errors import OtelSessionsError
 from processor.role import Role
 
@@ -21,29 +22,31 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="otel-sessions",
     help="Turns the spans of LLM agents into sessions: duration, cost, tokens and traces per conversation.",
+    epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(threads.app, name="threads")
+app.add_typer(users.app, name="users")
 app.add_typer(models.app, name="models")
 app.add_typer(schema.app, name="schema")
 app.add_typer(dlq.app, name="dlq")
 
 
 def main() -> None:
-    """Entry point: an expected error is one sentence on stderr and exit code 1."""
+    """Entry point: an expected error is one sentence on stderr and the exit code that `exits` gives it."""
     try:
         app()
     except OtelSessionsError as error:
         sys.stderr.write(f"otel-sessions: {error}\n")
-        sys.exit(1)
+        sys.exit(error.exit_code if isinstance(error, ApiError) else REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # `… | head` closed the pipe; the interpreter's last flush must not meet it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 def _show_version(wanted: bool) -> None:
@@ -93,7 +96,7 @@ def run(config: ConfigFile = None, role: RoleOption = None) -> None:
     try:
         asyncio.run(run_until_signal(settings))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 @app.command()

@@ -11,7 +11,7 @@ FLEXIBLE: Final = ("id", "name", "user")
 _GAP = 2
 _ENOUGH = {"id": 24, "name": 16, "user": 10}
 _TOO_LITTLE = 12
-_DROPPED_FIRST = ("user", "errors", "start (UTC)", "traces", "name")
+_DROPPED_FIRST = ("user", "traces", "start (UTC)", "errors", "name")
 
 
 def column_widths(natural: Mapping[str, int], terminal: int) -> dict[str, int]:

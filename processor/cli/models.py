@@ -6,33 +6,33 @@ from __future__ import annotations
 
 import typer
 
-from processor.cli.options import URL, Format, Limit, Offset, Output, Url, write_footer
+from processor.cli.bundles import asking
+from processor.cli.exits import EPILOG
+from processor.cli.options import Format, Output, Page, Process
 
 app = typer.Typer(
-    no_args_is_help=True, help="Look at the models that a running process has seen.", rich_markup_mode=None
+    no_args_is_help=True,
+    help="Look at the models that a running process has seen.",
+    rich_markup_mode=None,
+    epilog=EPILOG,
 )
 
 
-@app.command("list")
-def list_models(limit: Limit = 50, offset: Offset = 0, output: Output = Format.TABLE, url: Url = URL) -> None:
+@asking(app, "list")
+def list_models(page: Page, process: Process, output: Output = Format.TABLE) -> None:
     """List models with what they took over all sessions, those without a price first."""
-    _list(False, limit, offset, output, url)
+    _list(process, page, output, only_unpriced=False)
 
 
-@app.command()
-def unpriced(limit: Limit = 50, offset: Offset = 0, output: Output = Format.TABLE, url: Url = URL) -> None:
+@asking(app)
+def unpriced(page: Page, process: Process, output: Output = Format.TABLE) -> None:
     """List models with calls whose tokens have no known price; `processors.sessions.pricing` takes your own."""
-    _list(True, limit, offset, output, url)
+    _list(process, page, output, only_unpriced=True)
 
 
-def _list(only_unpriced: bool, limit: int, offset: int, output: Format, url: str) -> None:
-    from processor.cli import client, render, summaries
+def _list(process: Process, page: Page, output: Format, *, only_unpriced: bool) -> None:
+    from processor.cli import lists, summaries
 
-    body = client.get(url, "v1", "models", unpriced=str(only_unpriced).lower(), limit=limit, offset=offset)
-    if output is Format.JSON:
-        render.write_json(body)
-    elif output is Format.CSV:
-        render.write_csv(body["data"], summaries.MODEL_FIELDS)
-    else:
-        summaries.write_models(body["data"])
-        write_footer(body["pagination"], len(body["data"]), "models without a price" if only_unpriced else "models")
+    what = "models without a price" if only_unpriced else "models"
+    wanted = lists.Listing(what, "v1/models", {"unpriced": only_unpriced}, summaries.write_models)
+    lists.write_list(process, page, output, wanted)

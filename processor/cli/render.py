@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -26,9 +27,8 @@ SESSION_FIELDS += ["output_tokens", "total_tokens", "total_cost", "unpriced_span
 SESSION_FIELDS += ["models", "providers", "services", "status", "end_state", "end_reason", "tags", "metadata"]
 SESSION_FIELDS += ["environment", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "input_cost"]
 SESSION_FIELDS += ["output_cost", "ttft_ms", "input_preview", "output_preview"]
-TRACE_FIELDS = ["id", "name", "status", "start", "end", "latency_ms", "span_count", "error_count", "tokens", "cost"]
-TRACE_FIELDS += ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "tags"]
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _WIDTH_WITHOUT_TERMINAL = 400  # nothing is cut where nobody looks
 
 _Json = dict[str, Any]
@@ -39,9 +39,18 @@ def write_json(body: object) -> None:
     sys.stdout.write(json.dumps(body, indent=2) + "\n")
 
 
+def write_ndjson(rows: Iterable[_Json]) -> None:
+    """A line of JSON a row."""
+    for row in rows:
+        sys.stdout.write(json.dumps(row) + "\n")
+
+
 def write_csv(rows: Iterable[_Json], fields: Sequence[str]) -> None:
-    """One line a row under a header; lists are joined by `|`, mappings are JSON."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    """One line a row under a header, as the API writes lists: lists are joined by `|`, mappings are JSON.
+
+    A text that a spreadsheet would take for a formula begins with a single quote.
+    """
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
     writer.writerow(fields)
     for row in rows:
         writer.writerow([_cell(row[field]) for field in fields])
@@ -49,8 +58,10 @@ def write_csv(rows: Iterable[_Json], fields: Sequence[str]) -> None:
 
 def _cell(value: object) -> object:
     if isinstance(value, list):
-        return "|".join(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+        value = "|".join(value)
+    elif isinstance(value, dict):
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def write_sessions(sessions: Iterable[_Json]) -> None:
@@ -123,8 +134,8 @@ def write_session(session: _Json) -> None:
         ("models", ", ".join(session["models"])),
         ("providers", ", ".join(session["providers"])),
         ("services", ", ".join(session["services"])),
-        ("first input", session["input_preview"]),
-        ("last output", session["output_preview"]),
+        ("first input", one_line(session["input_preview"])),
+        ("last output", one_line(session["output_preview"])),
     )
 
 
@@ -136,6 +147,16 @@ def write_facts(*facts: tuple[str, str]) -> None:
     for title, value in facts:
         table.add_row(title, text(value or "-"))
     console().print(table)
+
+
+def table_of(names: Sequence[str], numbers: Sequence[str]) -> Table:
+    """An empty table: columns of text, which are folded where there is no room, then columns of numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in names:
+        table.add_column(title, overflow="fold")
+    for title in numbers:
+        table.add_column(title, justify="right", no_wrap=True)
+    return table
 
 
 def _parts(**numbers: int) -> str:
@@ -185,12 +206,30 @@ def cost(usd: float, unpriced: int) -> str:
 
 def text(value: str, style: str = "") -> Text:
     """What telemetry says, fit for a terminal."""
-    return Text("".join(c if c.isprintable() else "�" for c in value), style=style)
+    return Text(printable(value), style=style)
 
 
-def console() -> Console:
-    """Stdout, as wide as the terminal; without one, as wide as anything."""
-    out = Console(highlight=False, soft_wrap=False)
-    if not out.is_terminal and "COLUMNS" not in out._environ:
-        out = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+def printable(value: str, keep: str = "") -> str:
+    """Without what would command a terminal; characters in `keep` are left as they are."""
+    return "".join(c if c.isprintable() or c in keep else "�" for c in value)
+
+
+def one_line(value: str) -> str:
+    """Its lines and columns, each behind the last with a space between."""
+    return " ".join(value.split())
+
+
+class _Paper(Console):
+    """A console that leaves a closed pipe to `bundles`; rich would end the process, with exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Stdout, as wide as the terminal; without one, as wide as anything. Styles only on a terminal without NO_COLOR."""
+    plain: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    out = _Paper(highlight=False, stderr=stderr, color_system=plain)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out = _Paper(highlight=False, stderr=stderr, color_system=plain, width=_WIDTH_WITHOUT_TERMINAL)
     return out

@@ -1,139 +1,181 @@
-"""Commands that read sessions from a running process."""
+"""Commands about the sessions of a running process."""
 
 # ruff: noqa: PLC0415 (a command imports what it needs, so that the others start fast)
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from processor.cli.options import URL, Format, Limit, Offset, Order, Output, SortOrder, Url, write_footer
+from processor.cli.bundles import asking
+from processor.cli.completion import session_ids as ids_of_sessions
+from processor.cli.exits import EPILOG, ApiError, NotFound
+from processor.cli.filters import SessionFilters, SortKey
+from processor.cli.options import MEDIA_TYPES, Format, ItemFormat, ItemOutput, Order, Output, Page, Process, SortOrder
 
-app = typer.Typer(no_args_is_help=True, help="Look at the sessions of a running process.", rich_markup_mode=None)
+if TYPE_CHECKING:
+    from processor.cli.client import Api
 
+app = typer.Typer(
+    no_args_is_help=True, help="Look at the sessions of a running process.", rich_markup_mode=None, epilog=EPILOG
+)
 
-class SortKey(StrEnum):
-    """What sessions can be sorted by; the API's names."""
-
-    NAME = "name"
-    START = "start"
-    END = "end"
-    TRACE_COUNT = "trace_count"
-    TOTAL_COST = "total_cost"
-    TOTAL_TOKENS = "total_tokens"
-    LATENCY_MS = "latency_ms"
-    USER_ID = "user_id"
-    ERROR_COUNT = "error_count"
-    ACTIVE_MS = "active_ms"
-    SPAN_COUNT = "span_count"
-    LAST_SEEN = "last_seen"
+SessionId = Annotated[
+    str, typer.Argument(help="Session id, as `sessions list` shows it.", autocompletion=ids_of_sessions)
+]
+Sort = Annotated[SortKey, typer.Option(help="Ties are broken by id.")]
 
 
-SessionId = Annotated[str, typer.Argument(help="Session id, as `sessions list` shows it.")]
+class TailFormat(StrEnum):
+    """How a change is written to stdout."""
+
+    TABLE = "table"
+    NDJSON = "ndjson"
 
 
-@app.command("list")
+class Interval(StrEnum):
+    """How long a step of a series is; the API's names."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@asking(app, "list")
 def list_sessions(
-    limit: Limit = 50,
-    offset: Offset = 0,
-    sort_by: Annotated[SortKey, typer.Option(help="Ties are broken by id.")] = SortKey.START,
+    filters: SessionFilters,
+    page: Page,
+    process: Process,
+    sort_by: Sort = SortKey.START,
     sort_order: Order = SortOrder.DESC,
-    search: Annotated[str | None, typer.Option(help="Part of the id or the name, in any case.")] = None,
-    user: Annotated[str | None, typer.Option(help="User id, exactly.")] = None,
-    thread: Annotated[str | None, typer.Option(help="Thread id, exactly.")] = None,
-    tag: Annotated[str | None, typer.Option(help="One of the tags, exactly.")] = None,
-    environment: Annotated[str | None, typer.Option(help="Environment, exactly.")] = None,
-    model: Annotated[str | None, typer.Option(help="One of the models, exactly.")] = None,
-    metadata: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Metadata, exactly; all that are given hold.")
-    ] = None,
-    since: Annotated[str | None, typer.Option(help="ISO 8601: sessions that end at or after it.")] = None,
-    until: Annotated[str | None, typer.Option(help="ISO 8601: sessions that start at or before it.")] = None,
     output: Output = Format.TABLE,
-    url: Url = URL,
 ) -> None:
     """List sessions, the newest first."""
-    from processor.cli import client, render
+    from processor.cli import lists, render
 
-    body = client.get(
-        url,
-        "v1",
-        "sessions",
-        limit=limit,
-        offset=offset,
-        sort_by=sort_by.value,
-        sort_order=sort_order.value,
-        search=search,
-        user_id=user,
-        thread_id=thread,
-        tag=tag,
-        environment=environment,
-        model=model,
-        start_date=since,
-        end_date=until,
-        **_metadata_parameters(metadata or []),
-    )
-    if output is Format.JSON:
-        render.write_json(body)
-    elif output is Format.CSV:
-        render.write_csv(body["data"], render.SESSION_FIELDS)
-    else:
-        render.write_sessions(body["data"])
-        write_footer(body["pagination"], len(body["data"]), "sessions")
+    order = {"sort_by": sort_by.value, "sort_order": sort_order.value}
+    parameters = filters.parameters() | order
+    wanted = lists.Listing("sessions", "v1/sessions", parameters, render.write_sessions)
+    lists.write_list(process, page, output, wanted)
 
 
-@app.command()
-def show(session_id: SessionId, output: Output = Format.TABLE, url: Url = URL) -> None:
+@asking(app)
+def show(session_id: SessionId, process: Process, output: ItemOutput = ItemFormat.TABLE) -> None:
     """Show one session, and what each model, provider and service took of it."""
-    from processor.cli import client, render, summaries
+    from processor.cli import client, lists, render, summaries
+
+    def write(session: dict[str, Any]) -> None:
+        render.write_session(session)
+        summaries.write_breakdown(session["breakdown"])
+
+    with client.Api(process.url) as api:
+        session = _found(api, session_id)
+    lists.write_item(session, output, render.SESSION_FIELDS, write)
+
+
+@asking(app)
+def traces(session_id: SessionId, page: Page, process: Process, output: Output = Format.TABLE) -> None:
+    """Show the traces of one session with their spans, as they happened; CSV, NDJSON and Parquet: without spans."""
+    from processor.cli import lists, render
+
+    parameters = {"session_id": session_id, "spans": False if output in MEDIA_TYPES else None}
+    wanted = lists.Listing("traces", "v1/traces", parameters, render.write_traces, lambda api: _found(api, session_id))
+    lists.write_list(process, page, output, wanted)
+
+
+@asking(app)
+def logs(session_id: SessionId, page: Page, process: Process, output: Output = Format.TABLE) -> None:
+    """Show the log records of one session, a line each, the earliest first."""
+    from processor.cli import client, lists
+    from processor.cli import logs as records
+
+    path = client.path_of("v1/sessions/{}/logs", session_id)
+    wanted = lists.Listing("log records", path, {}, records.write_logs, lambda api: _found(api, session_id))
+    lists.write_list(process, page, output, wanted)
+
+
+@asking(app)
+def tail(
+    filters: SessionFilters,
+    process: Process,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=200, help="Sessions to begin with.")] = 10,
+    interval: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds from one look to the next.")] = 2.0,
+    output: Annotated[TailFormat, typer.Option("--format", help="How to write a change.")] = TailFormat.TABLE,
+) -> None:
+    """Follow sessions: a line for each that appears or changes, until Ctrl-C."""
+    from processor.cli import tail as tailing
+
+    tailing.follow(process.url, filters.parameters(), output, lines, interval)
+
+
+@asking(app)
+def export(
+    filters: SessionFilters,
+    page: Page,
+    process: Process,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="`.csv`, `.ndjson`, `.jsonl`, `.parquet`; - is stdout.")
+    ] = Path("-"),
+    sort_by: Sort = SortKey.START,
+    sort_order: Order = SortOrder.DESC,
+    output: Annotated[
+        Format | None, typer.Option("--format", help="csv, ndjson or parquet; without it what FILE ends in, else csv.")
+    ] = None,
+) -> None:
+    """Write all sessions that the filters select to a file, whole or not at all, or to stdout."""
+    from processor.cli import export as exporting
+
+    order = {"sort_by": sort_by.value, "sort_order": sort_order.value}
+    exporting.export_sessions(process, file, output, page, filters.parameters() | order)
+
+
+@asking(app)
+def delete(
+    session_ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Session ids.", autocompletion=ids_of_sessions)
+    ],
+    process: Process,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")] = False,
+) -> None:
+    """Delete sessions with all spans and log records; spans that still come are dropped for a while."""
+    from processor.cli import deleting
+
+    deleting.delete_sessions(process.url, session_ids, confirmed=yes)
+
+
+@asking(app)
+def stats(
+    filters: SessionFilters,
+    process: Process,
+    interval: Annotated[Interval | None, typer.Option(help="Of the series; without it by the range.")] = None,
+    top: Annotated[int, typer.Option(min=1, max=100, help="Rows of each top list.")] = 5,
+    output: ItemOutput = ItemFormat.TABLE,
+) -> None:
+    """Show totals, percentiles, a chart and top lists of sessions; CSV and NDJSON: the series."""
+    from processor.cli import client, lists, render
+    from processor.cli import stats as statistics
+
+    parameters = filters.parameters() | {"interval": interval and interval.value, "top": top}
+    with client.Api(process.url) as api:
+        found = api.get("v1/sessions/stats", **parameters)["data"]
+    if output is ItemFormat.CSV:
+        render.write_csv(found["series"], statistics.SERIES_FIELDS)
+    elif output is ItemFormat.NDJSON:
+        render.write_ndjson(found["series"])
+    else:
+        lists.write_item(found, output, (), statistics.write_stats)
+
+
+def _found(api: Api, session_id: str) -> Any:
+    """The session as the API shows it. Errors: `ApiError` that says how to find ids."""
+    from processor.cli.client import path_of
 
     try:
-        body = client.get(url, "v1", "sessions", session_id)
-    except client.NotFound as error:
-        raise client.ApiError(
-            f"no session {session_id!r}; 'otel-sessions sessions list --search PART' finds ids"
-        ) from error
-    if output is Format.JSON:
-        render.write_json(body["data"])
-    elif output is Format.CSV:
-        render.write_csv([body["data"]], render.SESSION_FIELDS)
-    else:
-        render.write_session(body["data"])
-        summaries.write_breakdown(body["data"]["breakdown"])
-
-
-@app.command()
-def traces(
-    session_id: SessionId,
-    limit: Limit = 50,
-    offset: Offset = 0,
-    output: Output = Format.TABLE,
-    url: Url = URL,
-) -> None:
-    """Show the traces of one session with their spans, as they happened."""
-    from processor.cli import client, render
-
-    body = client.get(url, "v1", "traces", session_id=session_id, limit=limit, offset=offset)
-    if output is Format.JSON:
-        render.write_json(body)
-    elif output is Format.CSV:
-        render.write_csv(body["data"], render.TRACE_FIELDS)
-    elif not body["pagination"]["total"]:
-        raise client.ApiError(f"no session {session_id!r}; 'otel-sessions sessions list --search PART' finds ids")
-    else:
-        render.write_traces(body["data"])
-        write_footer(body["pagination"], len(body["data"]), "traces")
-
-
-def _metadata_parameters(filters: list[str]) -> dict[str, str]:
-    """Options as the API's parameters; of two values of a key none could hold, so that is a mistake."""
-    found: dict[str, str] = {}
-    for text in filters:
-        key, equals, value = text.partition("=")
-        if not key or not equals:
-            raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--metadata")
-        if found.setdefault(f"metadata.{key}", value) != value:
-            raise typer.BadParameter(f"{key!r} stands twice", param_hint="--metadata")
-    return found
+        return api.get(path_of("v1/sessions/{}", session_id))["data"]
+    except NotFound as error:
+        raise ApiError(f"no session {session_id!r}; 'otel-sessions sessions list --search PART' finds ids") from error

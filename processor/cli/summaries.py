@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
-from processor.cli.render import console, cost, text, write_facts
+from processor.cli.render import console, cost, table_of, text, write_facts
 from processor.cli.units import count, dollars, moment
 
-MODEL_FIELDS = ["model", "provider", "call_count", "error_count", "input_tokens", "output_tokens", "total_tokens"]
-MODEL_FIELDS += ["cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost", "input_cost", "output_cost"]
-MODEL_FIELDS += ["unpriced_count"]
 THREAD_FIELDS = ["id", "status", "session_count", "trace_count", "error_count", "user_ids", "tags"]
 THREAD_FIELDS += ["first_seen", "last_seen", "input_tokens", "output_tokens", "total_tokens", "total_cost"]
 THREAD_FIELDS += ["input_cost", "output_cost"]
@@ -36,7 +32,7 @@ def write_models(models: Iterable[_Json]) -> None:
 
 def write_threads(threads: Iterable[_Json]) -> None:
     """A line a thread."""
-    table = _table(["id", "status", "last seen (UTC)"], ["users", "sessions", "errors", "tokens", "cost"])
+    table = table_of(["id", "status", "last seen (UTC)"], ["users", "sessions", "errors", "tokens", "cost"])
     for thread in threads:
         table.add_row(
             text(thread["id"]),
@@ -47,6 +43,22 @@ def write_threads(threads: Iterable[_Json]) -> None:
             _errors(thread),
             Text(count(thread["total_tokens"])),
             Text(dollars(thread["total_cost"])),
+        )
+    console().print(table)
+
+
+def write_users(users: Iterable[_Json]) -> None:
+    """A line a user."""
+    table = table_of(["id", "last seen (UTC)"], ["sessions", "traces", "errors", "tokens", "cost"])
+    for user in users:
+        table.add_row(
+            text(user["id"]),
+            Text(moment(user["last_seen"])),
+            Text(count(user["session_count"])),
+            Text(count(user["trace_count"])),
+            _errors(user),
+            Text(count(user["total_tokens"])),
+            Text(dollars(user["total_cost"])),
         )
     console().print(table)
 
@@ -75,7 +87,7 @@ def write_thread(thread: _Json) -> None:
 
 
 def _write_usage(titles: Sequence[str], rows: Iterable[tuple[Sequence[str], _Json]]) -> None:
-    table = _table(titles, ["calls", "errors", "tokens", "in", "out", "cost", "unpriced"])
+    table = table_of(titles, ["calls", "errors", "tokens", "in", "out", "cost", "unpriced"])
     for names, row in rows:
         table.add_row(
             *(text(name or "-") for name in names),
@@ -88,15 +100,6 @@ def _write_usage(titles: Sequence[str], rows: Iterable[tuple[Sequence[str], _Jso
             Text(count(row["unpriced_count"])),
         )
     console().print(table)
-
-
-def _table(names: Sequence[str], numbers: Sequence[str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in names:
-        table.add_column(title, overflow="fold")
-    for title in numbers:
-        table.add_column(title, justify="right", no_wrap=True)
-    return table
 
 
 def _errors(row: _Json) -> Text:

@@ -9,10 +9,16 @@ from typing import Annotated
 
 import typer
 
-from processor.cli.options import URL, Format, Limit, Offset, Order, Output, SortOrder, Url, write_footer
+from processor.cli.bundles import asking
+from processor.cli.completion import thread_ids
+from processor.cli.exits import EPILOG, ApiError, NotFound
+from processor.cli.options import Format, ItemFormat, ItemOutput, Order, Output, Page, Process, SortOrder
 
 app = typer.Typer(
-    no_args_is_help=True, help="Look at threads: sessions that name the same thread, together.", rich_markup_mode=None
+    no_args_is_help=True,
+    help="Look at threads: sessions that name the same thread, together.",
+    rich_markup_mode=None,
+    epilog=EPILOG,
 )
 
 
@@ -32,60 +38,43 @@ class Status(StrEnum):
     IDLE = "idle"
 
 
-@app.command("list")
+@asking(app, "list")
 def list_threads(
-    limit: Limit = 50,
-    offset: Offset = 0,
+    page: Page,
+    process: Process,
     sort_by: Annotated[SortKey, typer.Option(help="Ties are broken by id.")] = SortKey.LAST_SEEN,
     sort_order: Order = SortOrder.DESC,
     status: Annotated[Status | None, typer.Option(help="Only those.")] = None,
     user: Annotated[str | None, typer.Option(help="One of the users, exactly.")] = None,
     search: Annotated[str | None, typer.Option(help="Part of the id, in any case.")] = None,
     output: Output = Format.TABLE,
-    url: Url = URL,
 ) -> None:
     """List threads, the last one seen first."""
-    from processor.cli import client, render, summaries
+    from processor.cli import lists, summaries
 
-    body = client.get(
-        url,
-        "v1",
-        "threads",
-        limit=limit,
-        offset=offset,
-        sort_by=sort_by.value,
-        sort_order=sort_order.value,
-        status=status and status.value,
-        user_id=user,
-        search=search,
-    )
-    if output is Format.JSON:
-        render.write_json(body)
-    elif output is Format.CSV:
-        render.write_csv(body["data"], summaries.THREAD_FIELDS)
-    else:
-        summaries.write_threads(body["data"])
-        write_footer(body["pagination"], len(body["data"]), "threads")
+    parameters = {
+        "sort_by": sort_by.value,
+        "sort_order": sort_order.value,
+        "status": status and status.value,
+        "user_id": user,
+        "search": search,
+    }
+    wanted = lists.Listing("threads", "v1/threads", parameters, summaries.write_threads)
+    lists.write_list(process, page, output, wanted)
 
 
-@app.command()
+@asking(app)
 def show(
-    thread_id: Annotated[str, typer.Argument(help="Thread id, as `threads list` shows it.")],
-    output: Output = Format.TABLE,
-    url: Url = URL,
+    thread_id: Annotated[str, typer.Argument(help="Thread id, as `threads list` shows it.", autocompletion=thread_ids)],
+    process: Process,
+    output: ItemOutput = ItemFormat.TABLE,
 ) -> None:
     """Show one thread; `sessions list --thread ID` lists its sessions."""
-    from processor.cli import client, render, summaries
+    from processor.cli import client, lists, summaries
 
-    try:
-        body = client.get(url, "v1", "threads", thread_id)
-    except client.NotFound as error:
-        raise client.ApiError(
-            f"no thread {thread_id!r}; 'otel-sessions threads list --search PART' finds ids"
-        ) from error
-    if output is Format.JSON:
-        render.write_json(body["data"])
-    elif output is Format.CSV:
-        render.write_csv([body["data"]], summaries.THREAD_FIELDS)
-    else:
-        summaries.write_thread(body["data"])
+    with client.Api(process.url) as api:
+        try:
+            thread = api.get(client.path_of("v1/threads/{}", thread_id))["data"]
+        except NotFound as error:
+            raise ApiError(f"no thread {thread_id!r}; 'otel-sessions threads list --search PART' finds ids") from error
+    lists.write_item(thread, output, summaries.THREAD_FIELDS, summaries.write_thread)

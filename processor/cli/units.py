@@ -6,6 +6,7 @@ _MS_PER_S = 1_000
 _S_PER_MIN = 60
 _S_PER_H = 3_600
 _S_PER_DAY = 86_400
+_BYTES_PER_STEP = 1_000
 
 
 def duration(ms: float) -> str:
@@ -41,6 +42,19 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, what: str) -> str:
+    """`1 trace`, `1,200 traces`."""
+    return f"{count(number)} {what}{'' if number == 1 else 's'}"
+
+
 def moment(iso: str) -> str:
     """An ISO time of the API, cut to seconds."""
     return iso[:19].replace("T", " ")
+
+
+def size(number: int) -> str:
+    """Bytes in the largest unit that leaves a whole number of it: `512 B`, `3.4 MB`."""
+    if number < _BYTES_PER_STEP:
+        return f"{number} B"
+    steps = next((i for i in range(1, 4) if number < _BYTES_PER_STEP ** (i + 1)), 4)
+    return f"{number / _BYTES_PER_STEP**steps:.1f} {('kB', 'MB', 'GB', 'TB')[steps - 1]}"

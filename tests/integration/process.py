@@ -26,15 +26,20 @@ service: {telemetry: {metrics: {address: "127.0.0.1:0"}, logs: {encoding: json}}
 """
 
 
+def own_environment() -> dict[str, str]:
+    """The environment without what would change how the command reads and writes."""
+    changing = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "OTEL_SESSIONS_URL")
+    return {name: value for name, value in os.environ.items() if name not in changing}
+
+
 def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end; what it does with a terminal's width is up to COLUMNS."""
-    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "OTEL_SESSIONS_URL")}
     return subprocess.run(
         [COMMAND, *arguments],
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
-        env=inherited | environment,
+        env=own_environment() | environment,
         check=False,
     )
 

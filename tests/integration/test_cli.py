@@ -118,6 +118,27 @@ def test_lists_can_be_filtered_sorted_and_paged(url: str) -> None:
     assert ids("--user", "user-2") == ["second"]
     assert ids("--until", "2001-01-01") == []
     assert len(ids("--since", "2001-01-01")) == 3
+    assert len(ids("--since", "1h")) == 3
+    assert ids("--until", "1h") == []
+    assert ids("--name", "amm") == [ODD]
+    assert ids("--sort-by", "id", "--sort-order", "asc") == ["first", ODD, "second"]
+
+
+def test_sessions_are_chosen_by_what_they_took_and_how_they_went(url: str) -> None:
+    """Each of the API's filters for that is an option, and all that are given hold."""
+
+    def count(*options: str) -> int:
+        result = call("sessions", "list", "--format", "json", "--url", url, *options)
+        total: int = json.loads(result.stdout)["pagination"]["total"]
+        return total
+
+    assert (count("--has-error"), count("--no-error")) == (3, 0)
+    assert (count("--min-cost", "0.0123"), count("--min-cost", "0.0124")) == (3, 0)
+    assert (count("--min-tokens", "1234"), count("--min-tokens", "1235")) == (3, 0)
+    assert (count("--min-duration-ms", "4999"), count("--min-duration-ms", "6000")) == (3, 0)
+    assert count("--service", "nobody's") == 0
+    assert sum(count("--status", status) for status in ("ok", "ERROR", "unset")) == 3
+    assert count("--user", "user-1", "--has-error", "--min-cost", "0.01") == 1
 
 
 def test_csv_is_a_line_a_session(url: str) -> None:
@@ -125,7 +146,7 @@ def test_csv_is_a_line_a_session(url: str) -> None:
     result = call("sessions", "list", "--format", "csv", "--url", url)
     rows = list(csv.DictReader(io.StringIO(result.stdout, newline="")))
     assert [row["id"] for row in rows] == [ODD, "second", "first"]
-    assert rows[0]["total_cost"] == "0.0123"
+    assert float(rows[0]["total_cost"]) == 0.0123
     assert rows[0]["total_tokens"] == "1234"
     assert rows[0]["models"] == "gpt-5"
     assert rows[1]["name"] == LONG_NAME.strip()
@@ -168,13 +189,15 @@ def test_an_unknown_id_is_an_error_that_says_how_to_find_ids(url: str) -> None:
 
 
 def test_a_process_that_is_not_running_is_an_error_that_says_what_to_do() -> None:
-    """Exit code 1 and the command to start it; also where something else listens or the URL is none."""
+    """Exit code 3 and the command to start it; a URL that is none is a usage error."""
     result = call("sessions", "list", OTEL_SESSIONS_URL="http://127.0.0.1:1")
-    assert result.returncode == 1
+    assert result.returncode == 3
     assert "http://127.0.0.1:1" in result.stderr
     assert "otel-sessions run" in result.stderr
     assert "Traceback" not in result.stderr
-    assert call("sessions", "list", "--url", "nonsense").returncode == 1
+    wrong = call("sessions", "list", "--url", "nonsense")
+    assert wrong.returncode == 2
+    assert "write http://host:port" in wrong.stderr
 
 
 def test_a_value_the_api_refuses_is_explained(url: str) -> None:
@@ -192,11 +215,18 @@ def test_wrong_options_exit_with_two() -> None:
 
 
 def test_version_and_help_start_without_the_heavy_parts() -> None:
-    """`--version` and `--help` answer, and importing the command loads no server, store or data frame."""
+    """`--version` and `--help` answer, and no `--help` loads a server, store, data frame, client or table."""
     assert call("--version").stdout.startswith("otel-sessions ")
-    assert "sessions" in call("--help").stdout
     heavy = {"polars", "clickhouse_connect", "chdb", "grpc", "fastapi", "uvicorn", "httpx", "pyarrow", "structlog"}
-    code = f"import sys, processor.cli; print(sorted({heavy!r} & sys.modules.keys()))"
-
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert loaded.strip() == "[]"
+    heavy |= {"numpy", "rich", "asyncio"}
+    code = f"""
+import atexit, sys
+from processor.cli import main
+atexit.register(lambda: print("loaded:", sorted({heavy!r} & sys.modules.keys())))
+main()
+"""
+    for command in ([], ["sessions"], ["sessions", "export"], ["threads"], ["users"], ["models"]):
+        arguments = [sys.executable, "-c", code, *command, "--help"]
+        shown = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+        assert "Exit codes: 0 done" in " ".join(shown.split())
+        assert shown.endswith("loaded: []\n")

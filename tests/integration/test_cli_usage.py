@@ -86,7 +86,8 @@ def test_models_are_listed_with_what_they_took(url: str) -> None:
     assert result.stderr == "2 of 2 models\n"
     body = data("models", "list", "--url", url)
     assert [item["model"] for item in body["data"]] == ["house-model", "gpt-5-mini"]
-    assert [(row["model"], row["cost"]) for row in rows("models", "list", "--url", url)][1] == ("gpt-5-mini", "0.00112")
+    _, priced = rows("models", "list", "--url", url)
+    assert (priced["model"], float(priced["cost"])) == ("gpt-5-mini", 0.00112)
 
 
 def test_models_without_a_price_can_be_asked_for(url: str) -> None:
@@ -149,7 +150,7 @@ def test_a_session_shows_its_labels_and_its_breakdown(url: str) -> None:
     assert [table.split()[0] for table in tables] == ["model", "provider", "service"]
     assert "gpt-5-mini" in tables[0]
     (row,) = rows("sessions", "show", "priced", "--url", url)
-    assert (row["tags"], row["metadata"], row["ttft_ms"]) == ("beta|eu", '{"plan": "pro"}', "")
+    assert (row["tags"], row["metadata"], row["ttft_ms"]) == ("beta|eu", '{"plan":"pro"}', "")
     assert data("sessions", "show", "priced", "--url", url)["breakdown"]["models"][0]["name"] == "gpt-5-mini"
 
 
@@ -176,7 +177,62 @@ def test_sessions_are_filtered_by_their_labels(url: str) -> None:
         assert call("sessions", "list", "--url", url, *options).returncode == 2
 
 
+def test_users_are_listed_with_what_they_took(url: str) -> None:
+    """Options are the API's parameters."""
+    result = call("users", "list", "--url", url)
+    assert result.returncode == 0, result.stderr
+    header, ada = result.stdout.splitlines()
+    assert header.split() == ["id", "last", "seen", "(UTC)", "sessions", "traces", "errors", "tokens", "cost"]
+    assert (ada.split()[0], ada.split()[3:]) == ("ada", ["3", "3", "0", "3,600", "$0.0011"])
+    assert result.stderr == "1 of 1 users\n"
+    assert data("users", "list", "--search", "grace", "--url", url)["data"] == []
+    assert data("users", "list", "--since", "2h", "--sort-by", "id", "--url", url)["pagination"]["total"] == 1
+
+
+def test_statistics_are_totals_percentiles_a_chart_and_top_lists(url: str) -> None:
+    """Of the sessions that the filters choose; what has no price is marked."""
+    result = call("sessions", "stats", "--interval", "hour", "--url", url)
+    assert result.returncode == 0, result.stderr
+    totals, percentiles, chart, *tops = result.stdout.split("\n\n")
+    shown = {line[:13].strip(): line[13:].strip() for line in totals.splitlines()}
+    assert shown["sessions"] == "3 (0 with errors)"
+    assert shown["tokens"] == "3,600 (3,000 in, 600 out)"
+    assert shown["cost"].startswith("$0.0011+? (")
+    assert [line.split()[0] for line in percentiles.splitlines()] == ["a", "duration", "tokens", "cost"]
+    assert [line.split()[0] for line in chart.splitlines()] == ["from", "sessions", "errors", "tokens", "cost"]
+    assert "█" in chart
+    assert "at most 2" in chart
+    assert [top.split()[0] for top in tops] == ["model", "user", "environment", "tag"]
+    few = call("sessions", "stats", "--model", "house-model", "--top", "1", "--url", url).stdout
+    assert "1 (0 with errors)" in few
+    assert "gpt-5-mini" not in few
+
+
+def test_statistics_of_nothing_are_zeros(url: str) -> None:
+    """No chart, no lists, no failure."""
+    result = call("sessions", "stats", "--user", "nobody", "--url", url)
+    assert result.returncode == 0, result.stderr
+    assert "0 (0 with errors)" in result.stdout
+    assert "\n\n" not in result.stdout
+
+
+def test_statistics_for_programs_are_the_answer_or_its_series(url: str) -> None:
+    """JSON is all of it; CSV and NDJSON have a row an interval."""
+    found = data("sessions", "stats", "--interval", "hour", "--url", url)
+    assert (found["session_count"], found["interval"]) == (3, "hour")
+    series = rows("sessions", "stats", "--interval", "hour", "--url", url)
+    assert [row["start"] for row in series] == [step["start"] for step in found["series"]]
+    assert sum(int(row["session_count"]) for row in series) == 3
+    lines = call("sessions", "stats", "--interval", "hour", "--format", "ndjson", "--url", url).stdout.splitlines()
+    assert [json.loads(line) for line in lines] == found["series"]
+
+
 def test_wrong_options_exit_with_two() -> None:
     """Called wrongly is 2, before anything is asked."""
-    for command in (["models", "list", "--limit", "0"], ["threads", "list", "--status", "asleep"], ["threads"]):
+    for command in (
+        ["users", "list", "--limit", "0"],
+        ["models", "list", "--limit", "0"],
+        ["threads", "list", "--status", "asleep"],
+        ["threads"],
+    ):
         assert call(*command).returncode == 2
