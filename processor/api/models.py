@@ -7,17 +7,14 @@ Source: SESSIONS_API; names and shapes of AgentMark `api-schemas`.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, Field
 
 from processor.api.units import iso_utc
-from processor.store.queries import Row, ThreadStatus
+from processor.store.queries import STATUS_OF_END, Row, SessionStatus, ThreadStatus
 
-StatusName = Literal["UNSET", "OK", "ERROR"]
 EndState = Literal["success", "error", "unknown"]
-
-_STATUS_OF_END: Final[dict[str, StatusName]] = {"success": "OK", "error": "ERROR"}
 
 
 class Session(BaseModel):
@@ -34,7 +31,7 @@ class Session(BaseModel):
     tags: list[str] = Field(description="All tags of its spans, sorted.")
     user_id: str
     thread_id: str
-    status: StatusName = Field(
+    status: SessionStatus = Field(
         description="How it ended, as `end_state` in the words of traces; errors on the way are `error_count`."
     )
     end_state: EndState = Field(description="As a span states it, else how its last trace ended.")
@@ -129,12 +126,24 @@ class Thread(BaseModel):
     output_cost: float
 
 
+class Page(Protocol):
+    """What a request says of the page that it wants."""
+
+    limit: int
+    offset: int
+
+
 class Pagination(BaseModel):
     """Where in the whole list a page lies."""
 
     total: int
     limit: int
     offset: int
+
+    @classmethod
+    def of(cls, page: Page, total: int) -> Self:
+        """Of the page that was asked for."""
+        return cls(total=total, limit=page.limit, offset=page.offset)
 
 
 class SessionList(BaseModel):
@@ -177,7 +186,7 @@ def session_of(row: Row) -> Session:
         start=iso_utc(row["start_ns"]),
         end=iso_utc(row["end_ns"]),
         latency_ms=row["duration_ms"],
-        status=_STATUS_OF_END.get(row["end_state"], "UNSET"),
+        status=STATUS_OF_END.get(row["end_state"], "UNSET"),
         **_of(Session, row) | {"end_state": row["end_state"] or "unknown"},
     )
 

@@ -9,13 +9,25 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from processor.api.models import Pagination, StatusName
+from processor.api.models import Pagination
 from processor.api.units import dollars, iso_utc, millis
 from processor.model import MODEL_CALLS, NANOS_PER_MILLI, StatusCode
-from processor.store.queries import Row
+from processor.store.queries import Row, SessionStatus
 
-_STATUS: Final[dict[int, StatusName]] = {StatusCode.OK: "OK", StatusCode.ERROR: "ERROR"}
+_STATUS: Final[dict[int, SessionStatus]] = {StatusCode.OK: "OK", StatusCode.ERROR: "ERROR"}
 _NO_DETAILS: Final[Row] = {"span_kind": "", "status_message": "", "attributes": {}}
+_DROPPED: Final = ("dropped_attributes_count", "dropped_events_count", "dropped_links_count")
+_LISTED: Final = ("trace_ids", "span_ids", "trace_states", "attributes")
+_NOTHING_WHOLE: Final[Row] = {
+    **_NO_DETAILS,
+    "resource_attributes": {},
+    "scope_attributes": {},
+    **dict.fromkeys(("resource_schema_url", "scope_name", "scope_version", "scope_schema_url", "trace_state"), ""),
+    **dict.fromkeys(_DROPPED, 0),
+    **dict.fromkeys(("event_times_ns", "event_names", "event_attributes"), ()),
+    **dict.fromkeys((f"link_{name}" for name in _LISTED), ()),
+}
+"""Of a span that the wide table does not have (any more)."""
 
 
 class Span(BaseModel):
@@ -25,7 +37,7 @@ class Span(BaseModel):
     trace_id: str
     parent_id: str | None
     name: str
-    status: StatusName
+    status: SessionStatus
     status_message: str
     duration_ms: float
     timestamp: str
@@ -48,6 +60,73 @@ class Span(BaseModel):
     metadata: dict[str, str]
     span_kind: str
     service_name: str
+    input: str | None = Field(default=None, description="As its emitter wrote it, often JSON.")
+    output: str | None = Field(default=None, description="The same.")
+    output_object: str | None = Field(default=None, description="The object that a model was asked to answer with.")
+    tool_calls: str | None = Field(default=None, description="A JSON array of the calls that a model asked for.")
+    finish_reason: str | None = None
+    prompt_name: str | None = None
+
+
+class Resource(BaseModel):
+    """What a span came from."""
+
+    attributes: dict[str, str]
+    schema_url: str
+
+
+class SpanScope(BaseModel):
+    """The instrumentation that made a span."""
+
+    name: str
+    version: str
+    attributes: dict[str, str]
+    schema_url: str
+
+
+class Event(BaseModel):
+    """Something that happened during a span."""
+
+    timestamp: str
+    name: str
+    attributes: dict[str, str]
+
+
+class Link(BaseModel):
+    """Another span that a span points to."""
+
+    trace_id: str
+    span_id: str
+    trace_state: str
+    attributes: dict[str, str]
+
+
+class SpanDetail(Span):
+    """One span, whole: attributes are not cut here. Input and output are empty for none, as AgentMark has them."""
+
+    input: str
+    output: str
+    resource: Resource
+    scope: SpanScope
+    events: list[Event]
+    links: list[Link]
+    trace_state: str
+    dropped_attributes_count: int
+    dropped_events_count: int
+    dropped_links_count: int
+
+
+class SpanItem(BaseModel):
+    """One span."""
+
+    data: SpanDetail
+
+
+class SpanList(BaseModel):
+    """One page of a trace's spans."""
+
+    data: list[Span]
+    pagination: Pagination
 
 
 class Trace(BaseModel):
@@ -55,7 +134,7 @@ class Trace(BaseModel):
 
     id: str
     name: str
-    status: StatusName
+    status: SessionStatus
     start: str
     end: str
     latency_ms: float
@@ -100,8 +179,11 @@ def trace_of(row: Row, spans: list[Span]) -> Trace:
     )
 
 
-def span_of(row: Row, details: Row | None) -> Span:
-    """A row of `spans.shown` as JSON model, and of `span_details` where the wide table still has the span."""
+def span_of(row: Row, details: Row | None, said: Row | None = None) -> Span:
+    """A row of `spans.judged` as JSON model, and of `span_details` where the wide table still has the span.
+
+    `said` is what `conventions.contents` makes of its attributes.
+    """
     details = details or _NO_DETAILS
     return Span(
         id=row["span_id"],
@@ -131,8 +213,28 @@ def span_of(row: Row, details: Row | None) -> Span:
         metadata=details["attributes"],
         span_kind=details["span_kind"],
         service_name=row["service"],
+        **(said or {}),
     )
 
 
-def _status(code: int) -> StatusName:
+def span_detail_of(row: Row, whole: Row | None, said: Row) -> SpanDetail:
+    """The same for one span and its row of `whole_span`."""
+    whole = whole or _NOTHING_WHOLE
+    times = map(iso_utc, whole["event_times_ns"])
+    events = zip(times, whole["event_names"], whole["event_attributes"], strict=True)
+    links = (whole[f"link_{name}"] for name in _LISTED)
+    return SpanDetail(
+        **dict(span_of(row, whole, said)) | {name: said[name] or "" for name in ("input", "output")},
+        resource=Resource(attributes=whole["resource_attributes"], schema_url=whole["resource_schema_url"]),
+        scope=SpanScope(**{name: whole[f"scope_{name}"] for name in SpanScope.model_fields}),
+        events=[Event(timestamp=time, name=name, attributes=attributes) for time, name, attributes in events],
+        links=[
+            Link(trace_id=trace_id, span_id=span_id, trace_state=state, attributes=attributes)
+            for trace_id, span_id, state, attributes in zip(*links, strict=True)
+        ],
+        **{name: whole[name] for name in ("trace_state", *_DROPPED)},
+    )
+
+
+def _status(code: int) -> SessionStatus:
     return _STATUS.get(code, "UNSET")

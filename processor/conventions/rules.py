@@ -90,6 +90,27 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCalls:
+    """Where the tool calls that a model asked for stand: as JSON, in messages, or one key a field."""
+
+    json: Keys
+    messages: Keys
+    flattened: tuple[str, ...]  # regular expressions of keys, with groups: message, call, field
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a span is shown with, besides what it counts."""
+
+    input: Keys
+    output: Keys
+    output_object: Keys
+    prompt_name: Keys
+    finish_reason: Keys
+    tool_calls: ToolCalls
+
+
+@dataclass(frozen=True, slots=True)
 class Derived:
     """A session id made of the trace id, for spans with an attribute of this name or prefix."""
 
@@ -132,6 +153,7 @@ class Conventions:
     ttft: Keys
     input_preview: Keys
     output_preview: Keys
+    contents: Contents
     error_present: Keys
     error_level: Key
     error_level_word: str
@@ -193,6 +215,7 @@ def _read(rules: Mapping[str, Any], own: ConventionsConfig) -> Conventions:
         ttft=_keys(rules["ttft"]),
         input_preview=_keys(rules["previews"]["input"]),
         output_preview=_keys(rules["previews"]["output"]),
+        contents=_contents(rules["contents"], rules["previews"]),
         error_present=_keys(error["present"]),
         error_level=_key(level),
         error_level_word=level["value"],
@@ -220,6 +243,19 @@ def _key(entry: Any) -> Key:
 
 def _mapped(entry: Mapping[str, Any]) -> Mapped:
     return Mapped(_key(entry), {word.lower(): _kind(kind) for word, kind in entry["map"].items()})
+
+
+def _contents(rules: Mapping[str, Any], previews: Mapping[str, Any]) -> Contents:
+    calls = rules["tool_calls"]
+    return Contents(
+        **{side: _keys([*previews[side], *rules[side]]) for side in ("input", "output")},
+        **{name: _keys(rules[name]) for name in ("output_object", "prompt_name", "finish_reason")},
+        tool_calls=ToolCalls(
+            json=_keys(calls["json"]),
+            messages=_keys(calls["messages"]),
+            flattened=tuple(entry["pattern"] for entry in calls["flattened"]),
+        ),
+    )
 
 
 def _kind(kind: str) -> str:

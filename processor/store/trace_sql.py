@@ -9,10 +9,10 @@ megabyte.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from processor.model import SESSION_SPANS
-from processor.store.session_sql import Statement
+from processor.store.statement import Statement
 
 SPANS_PER_TRACE_MAX = 1_000  # shown
 SPANS_MAX = 10_000
@@ -20,6 +20,9 @@ READ_PER_TRACE_MAX = 10_000  # to judge which of them count
 READ_MAX = 110_000
 """A trace more than it takes to show `SPANS_MAX` of traces that are read up to their limit."""
 ATTRIBUTE_CHARS_MAX = 8_192
+
+NARROW_COLUMNS: Final = ", ".join("'' AS " * name.endswith("_preview") + name for name in SESSION_SPANS.names())
+"""Those of `model.SESSION_SPANS`, previews left empty."""
 
 
 def count_traces(database: str, tenant: str, session_id: str) -> Statement:
@@ -50,10 +53,9 @@ def spans_of_traces(database: str, tenant: str, trace_ids: Sequence[str]) -> Sta
     trace, at most `READ_PER_TRACE_MAX` of it and `READ_MAX` in all. Previews are empty: they are what a span's versions
     are compared by last, so without them the same version speaks for it as far as numbers go.
     """
-    columns = ", ".join("'' AS " * name.endswith("_preview") + name for name in SESSION_SPANS.names())
     return Statement(
         f"""SELECT {", ".join(SESSION_SPANS.names())} FROM (
-    SELECT {columns}, content_hash
+    SELECT {NARROW_COLUMNS}, content_hash
     FROM {database}.session_spans
     WHERE tenant = {{tenant:String}} AND trace_id IN {{trace_ids:Array(String)}}
     LIMIT 1 BY trace_id, span_id, content_hash
@@ -65,7 +67,9 @@ LIMIT {READ_MAX}""",
     )
 
 
-def details_of_spans(database: str, tenant: str, spans: Sequence[dict[str, Any]]) -> Statement:
+def details_of_spans(
+    database: str, tenant: str, spans: Sequence[dict[str, Any]], *, with_attributes: bool = True
+) -> Statement:
     """What only the wide table knows of `spans` (rows of `spans_of_traces`).
 
     Services, names and times of the narrow rows repeat the wide table's sort key, so whole partitions and nearly all
@@ -73,9 +77,11 @@ def details_of_spans(database: str, tenant: str, spans: Sequence[dict[str, Any]]
     """
     assert spans
     starts_ns = [span["start_ns"] for span in spans]
+    # They are nearly all of a span's bytes.
+    attributes = f"mapApply((k, v) -> (k, leftUTF8(v, {ATTRIBUTE_CHARS_MAX})), SpanAttributes)"
     return Statement(
         f"""SELECT TraceId AS trace_id, SpanId AS span_id, SpanKind AS span_kind, StatusMessage AS status_message,
-    mapApply((k, v) -> (k, leftUTF8(v, {ATTRIBUTE_CHARS_MAX})), SpanAttributes) AS attributes
+    {attributes if with_attributes else "map()"} AS attributes
 FROM {database}.otel_traces
 WHERE Tenant = {{tenant:String}}
     AND ServiceName IN {{services:Array(String)}} AND SpanName IN {{names:Array(String)}}

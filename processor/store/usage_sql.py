@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from processor.model import COSTS, USAGE_KEY, USAGE_SUMMED, Source
-from processor.store.session_sql import Row, Statement
+from processor.store.statement import Row, Statement
 
 DIMENSIONS: Final = {"models": "model", "providers": "provider", "services": "service"}
 """Parts of a breakdown, and the column of the view `session_usage` behind each."""
@@ -57,7 +57,7 @@ FROM (
 ARRAY JOIN {", ".join(joined)}
 WHERE span_count > 0 OR source = {Source.METRIC:d}
 GROUP BY GROUPING SETS ({sets})
-ORDER BY part, is_counter, cost DESC, name
+ORDER BY part, is_counter, cost DESC, total_tokens DESC, name
 LIMIT {ENTRIES_MAX} BY part, is_counter""",
         {"tenant": tenant, "session_id": session_id},
     )

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "log": _BASE | _EDGES | {"decode.outline", "log"},
     "store": _BASE | _EDGES | {"store"},
     "worker": _BASE | _EDGES | _PURE | {"allocators", "log", "store", "worker"},
-    "api": _BASE | {"api", "pricing", "rollup", "store.queries"},
+    "api": _BASE | {"api", "conventions", "pricing", "rollup", "store.queries"},
     "clickhouse_http": _BASE | {"clickhouse_http", "store.connection"},
     "config": _BASE | _EDGES | {"config", "api.config", "clickhouse_http.config", "receiver", "log", "store", "worker"},
     "service": _BASE

@@ -254,6 +254,8 @@ INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distribu
 
 -- One session's rollup. The version is the sum of the versions of its trace rows: a fuller row always wins.
 -- row_count = 0: all its traces moved to other sessions.
+-- The first page in the orders that people ask for most is read from the projections, parts of ids and names are found by
+-- the index; both lead to rows of any version, and who asks looks which are the newest (session_pages.py).
 CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
 (
     tenant LowCardinality(String),
@@ -294,16 +296,26 @@ CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
     providers Array(LowCardinality(String)),
     services Array(LowCardinality(String)),
     tags Array(LowCardinality(String)),
-    metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)')
+    metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)'),
+    INDEX idx_search lowerUTF8(concat(session_id, '\0', name)) TYPE text(tokenizer = ngrams(3)),
+    PROJECTION by_name (SELECT tenant, name, session_id, version, row_count ORDER BY tenant, name, session_id),
+    PROJECTION by_user (SELECT tenant, user_id, session_id, version, row_count ORDER BY tenant, user_id, session_id),
+    PROJECTION by_start (
+        SELECT tenant, start_ns, end_ns, session_id, version, row_count ORDER BY tenant, start_ns, session_id
+    ),
+    PROJECTION by_end (
+        SELECT tenant, end_ns, start_ns, session_id, version, row_count ORDER BY tenant, end_ns, session_id
+    )
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version)
 ORDER BY (tenant, session_id)
-SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024;
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024, deduplicate_merge_projection_mode = 'rebuild',
+    lightweight_mutation_projection_mode = 'rebuild';
 
 CREATE TABLE IF NOT EXISTS agents.session_rollups ON CLUSTER 'main-1' AS agents.session_rollups_local
 ENGINE = Distributed('main-1', 'agents', 'session_rollups_local', cityHash64(tenant, session_id));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', '2330b6f3d0c18a45');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', 'c20717a4be09d19f');
 
 -- How far an embedded process has rolled up: spans with a larger batch_seq are rolled up again at the next start.
 CREATE TABLE IF NOT EXISTS agents.rollup_checkpoints_local ON CLUSTER 'main-1'

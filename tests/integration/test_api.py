@@ -515,6 +515,12 @@ def test_traces_come_as_they_happened_with_all_their_spans_once(api: httpx.Clien
         "metadata": {},
         "span_kind": "Client",
         "service_name": "svc",
+        "input": None,
+        "output": None,
+        "output_object": None,
+        "tool_calls": None,
+        "finish_reason": None,
+        "prompt_name": None,
     }
 
 
@@ -573,11 +579,14 @@ def test_the_api_describes_itself(api: httpx.Client) -> None:
     sessions, threads = "/v1/sessions/{session_id}", "/v1/threads/{thread_id}"
     assert set(paths) == {
         *("/v1/sessions", sessions, f"{sessions}/traces", "/v1/traces"),
+        *("/v1/traces/{trace_id}/spans", "/v1/traces/{trace_id}/spans/{span_id}"),
+        *("/v1/sessions/stats", f"{sessions}/logs", "/v1/users", "/v1/capabilities"),
         *("/v1/models", "/v1/threads", threads, f"{threads}/sessions"),
     }
     names = {parameter["name"] for parameter in paths["/v1/sessions"]["get"]["parameters"]}
     contract = "limit offset start_date end_date sort_by sort_order search name userId user_id "
-    contract += "thread_id environment tag model metadata.{key}"
+    contract += "thread_id environment tag model metadata.{key} "
+    contract += "service status has_error min_cost min_tokens min_duration_ms"
     assert names == set(contract.split())
 
 

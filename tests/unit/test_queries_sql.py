@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from processor.model import SESSION_SPANS
+from processor.store.log_sql import count_session_logs, session_logs
 from processor.store.session_sql import (
     SORT_COLUMNS,
     SessionFilter,
-    Statement,
+    candidates,
     count_sessions,
+    newest_of,
     one_session,
-    page_of_sessions,
+    page_of_ids,
+    some_sessions,
+)
+from processor.store.span_sql import count_spans, page_of_spans, rows_of_span, rows_of_trace, whole_span
+from processor.store.statement import Statement
+from processor.store.stats_sql import (
+    USER_SORT_COLUMNS,
+    UserFilter,
+    bounds_of_starts,
+    count_users,
+    page_of_users,
+    series_of_sessions,
+    top_users_of_sessions,
+    tops_of_sessions,
 )
 from processor.store.thread_sql import (
     THREAD_SORT_COLUMNS,
@@ -27,18 +43,37 @@ from processor.store.usage_sql import breakdown_of_session, count_models, page_o
 
 EVIL = "'; DROP TABLE sessions; --"
 LABELS = {"thread_id": EVIL, "environment": EVIL, "tag": EVIL, "model": EVIL, "metadata": ((EVIL, EVIL), (EVIL, EVIL))}
-WANTED = SessionFilter(start_ns=1, end_ns=2, search=EVIL, name=EVIL, user_id=EVIL, **LABELS)  # type: ignore[arg-type]
+LEAST = {"min_cost_nano_usd": 1, "min_tokens": 2, "min_duration_ns": 3, "has_error": True, "status": "UNSET"}
+WANTED = SessionFilter(1, 2, search=EVIL, name=EVIL, user_id=EVIL, service=EVIL, **LABELS, **LEAST)  # type: ignore[arg-type]
 THREADS = ThreadFilter(status="idle", user_id=EVIL, search=EVIL)
-SPAN = {"trace_id": EVIL, "service": EVIL, "name": EVIL, "start_ns": 5}
+USERS = UserFilter(1, 2, EVIL)
+SPAN = {"trace_id": EVIL, "span_id": EVIL, "service": EVIL, "name": EVIL, "start_ns": 5}
 
 STATEMENTS = {
     "count_sessions": count_sessions("db", EVIL, WANTED),
-    "page_of_sessions": page_of_sessions("db", EVIL, WANTED, sort_by="name", sort_order="asc", limit=1, offset=2),
+    "candidates": candidates("db", EVIL, WANTED, "name", "asc", 1),
+    "newest_of": newest_of("db", EVIL, WANTED, "name", "asc", [EVIL]),
+    "page_of_ids": page_of_ids("db", EVIL, WANTED, "name", "asc", 1, 2),
+    "some_sessions": some_sessions("db", EVIL, [EVIL]),
     "one_session": one_session("db", EVIL, EVIL),
     "count_traces": count_traces("db", EVIL, EVIL),
     "page_of_traces": page_of_traces("db", EVIL, EVIL, 1, 2),
     "spans_of_traces": spans_of_traces("db", EVIL, [EVIL]),
     "details_of_spans": details_of_spans("db", EVIL, [SPAN]),
+    "details_without_attributes": details_of_spans("db", EVIL, [SPAN], with_attributes=False),
+    "rows_of_trace": rows_of_trace("db", EVIL, EVIL),
+    "count_spans": count_spans("db", EVIL, EVIL),
+    "page_of_spans": page_of_spans("db", EVIL, EVIL, 1, 2),
+    "rows_of_span": rows_of_span("db", EVIL, EVIL, EVIL),
+    "whole_span": whole_span("db", EVIL, SPAN),
+    "session_logs": session_logs("db", EVIL, EVIL, 1, 2),
+    "count_session_logs": count_session_logs("db", EVIL, EVIL),
+    "bounds_of_starts": bounds_of_starts("db", EVIL, WANTED),
+    "series_of_sessions": series_of_sessions("db", EVIL, WANTED, "week"),
+    "tops_of_sessions": tops_of_sessions("db", EVIL, WANTED, 3),
+    "top_users_of_sessions": top_users_of_sessions("db", EVIL, WANTED, 3),
+    "page_of_users": page_of_users("db", EVIL, USERS, sort_by="id", sort_order="asc", limit=1, offset=2),
+    "count_users": count_users("db", EVIL, USERS),
     "breakdown_of_session": breakdown_of_session("db", EVIL, EVIL),
     "count_models": count_models("db", EVIL, unpriced=True),
     "page_of_models": page_of_models("db", EVIL, unpriced=False, limit=1, offset=2),
@@ -56,10 +91,19 @@ def test_values_are_bound_and_never_stand_in_the_text(statement: Statement) -> N
     assert "DROP" not in statement.sql
 
 
+def test_every_part_of_a_filter_of_sessions_is_asked_for() -> None:
+    """A field that leads to no condition would select sessions that were not asked for."""
+    assert {name for name in SessionFilter.__slots__ if not getattr(WANTED, name)} == set()
+    asked = STATEMENTS["count_sessions"].sql
+    for field in SessionFilter.__slots__:
+        without = count_sessions("db", EVIL, replace(WANTED, **{field: getattr(SessionFilter(), field)}))
+        assert without.sql.count(" AND ") < asked.count(" AND "), field
+
+
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
 def test_every_read_of_a_table_asks_for_the_tenant_first(statement: Statement) -> None:
     """No table is read without a tenant, and the tenant leads every WHERE on one."""
-    reads = re.findall(r"FROM db\.\w+\s+(.{24})", statement.sql, re.DOTALL)
+    reads = re.findall(r"FROM db\.\w+(?: FINAL)?\s+(.{24})", statement.sql, re.DOTALL)
     assert reads
     assert all(re.match(r"WHERE [tT]enant = \{tenant", read) for read in reads)
 
@@ -67,9 +111,12 @@ def test_every_read_of_a_table_asks_for_the_tenant_first(statement: Statement) -
 @pytest.mark.parametrize("key", SORT_COLUMNS)
 def test_every_sort_ends_with_the_id(key: str) -> None:
     """Pages are stable whatever they are sorted by."""
-    statement = page_of_sessions("db", "t", SessionFilter(), sort_by=key, sort_order="desc", limit=1, offset=0)
-    orders = re.findall(r"ORDER BY .*?(?= LIMIT|$)", statement.sql)
-    assert orders == [f"ORDER BY {SORT_COLUMNS[key]} DESC, session_id ASC"] * 2
+    for statement, place in (
+        (candidates("db", "t", SessionFilter(), key, "desc", 1), SORT_COLUMNS[key]),
+        (page_of_ids("db", "t", SessionFilter(), key, "desc", 1, 0), SORT_COLUMNS[key]),
+        (newest_of("db", "t", SessionFilter(), key, "desc", ["s"]), "place"),
+    ):
+        assert re.findall(r"ORDER BY .*?(?= LIMIT|$)", statement.sql) == [f"ORDER BY {place} DESC, session_id ASC"]
 
 
 @pytest.mark.parametrize("key", THREAD_SORT_COLUMNS)
@@ -77,6 +124,13 @@ def test_every_sort_of_threads_ends_with_the_id(key: str) -> None:
     """Pages are stable whatever they are sorted by."""
     statement = page_of_threads("db", "t", ThreadFilter(), sort_by=key, sort_order="asc", limit=1, offset=0)
     assert re.findall(r"ORDER BY .*", statement.sql) == [f"ORDER BY {key} ASC, thread_id ASC"]
+
+
+@pytest.mark.parametrize("key", USER_SORT_COLUMNS)
+def test_every_sort_of_users_ends_with_the_id(key: str) -> None:
+    """Pages are stable whatever they are sorted by."""
+    statement = page_of_users("db", "t", UserFilter(), sort_by=key, sort_order="desc", limit=1, offset=0)
+    assert re.findall(r"ORDER BY .*", statement.sql) == [f"ORDER BY {USER_SORT_COLUMNS[key]} DESC, user_id ASC"]
 
 
 def test_times_beyond_what_the_store_can_hold_are_its_limits() -> None:
