@@ -163,7 +163,7 @@ class Service:
         assert exporter is not None
         client = await asyncio.to_thread(connect, exporter)
         stack.callback(client.close)
-        return SessionQueries(client, exporter.database, api.query_timeout_s)
+        return SessionQueries(client, exporter.database, api.query_timeout_s, api.export_timeout_s)
 
     async def _start_receivers(self, stack: AsyncExitStack, writers: LogWriters) -> None:
         otlp, kafka = self._config.otlp, self._config.kafka_exporter

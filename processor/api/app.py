@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from processor.api.context import Context
-from processor.api.errors import install_error_handlers
+from processor.api.errors import ERRORS, install_error_handlers
 from processor.api.pool import QueryPool
 from processor.api.routes.about import about_routes
 from processor.api.routes.sessions import session_routes
@@ -29,7 +29,7 @@ def create_app(pool: QueryPool, tenant: str, version: str, prices: Prices) -> AS
     install_error_handlers(app)
     # `/v1/sessions/stats` before `/v1/sessions/{id}`: see `paths` for a session of that id.
     for routes in (stats_routes, session_routes, trace_routes, about_routes):
-        app.include_router(routes(context))
+        app.include_router(routes(context), responses=ERRORS)
     return RawPath(app)
 
 

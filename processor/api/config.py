@@ -24,6 +24,10 @@ class ApiConfig:
             "max": 10_000,
         },
     )
+    export_timeout_s: int = field(
+        default=3_600,
+        metadata={"help": "Seconds a file may take to be read from the store.", "min": 1, "max": 86_400},
+    )
     query_timeout_s: int = field(
         default=30, metadata={"help": "Seconds a query may take before it is ended with 503.", "min": 1, "max": 3600}
     )

@@ -6,10 +6,12 @@ Source: SESSIONS_API, "Errors"; codes of AgentMark's error envelope.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,6 +20,29 @@ from processor.errors import Retryable
 
 _log = structlog.get_logger(__name__)
 _CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong; `details` says why, by parameter."""
+
+    code: str
+    message: str
+    details: dict[str, str] | None = None
+
+
+class ErrorBody(BaseModel):
+    """The body of every error."""
+
+    error: ErrorDetail
+
+
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": ErrorBody, "description": "A parameter that is not understood, by name."},
+    404: {"model": ErrorBody, "description": "There is nothing of this name."},
+    503: {"model": ErrorBody, "description": "The store can't answer now, or too much is asked at once."},
+    "default": {"model": ErrorBody, "description": "Any other error."},
+}
+"""What OpenAPI says of every route."""
 
 
 class NotFound(Exception):

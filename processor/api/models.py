@@ -7,7 +7,7 @@ Source: SESSIONS_API; names and shapes of AgentMark `api-schemas`.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, Self
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -126,24 +126,12 @@ class Thread(BaseModel):
     output_cost: float
 
 
-class Page(Protocol):
-    """What a request says of the page that it wants."""
-
-    limit: int
-    offset: int
-
-
 class Pagination(BaseModel):
     """Where in the whole list a page lies."""
 
     total: int
     limit: int
     offset: int
-
-    @classmethod
-    def of(cls, page: Page, total: int) -> Self:
-        """Of the page that was asked for."""
-        return cls(total=total, limit=page.limit, offset=page.offset)
 
 
 class SessionList(BaseModel):

@@ -16,6 +16,7 @@ from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
+from processor.api.exports.formats import Format
 from processor.api.paths import thread_id_in_path
 from processor.model import NANOS_PER_MILLI, NANOS_PER_SECOND
 from processor.store.queries import SessionFilter, SessionStatus, ThreadFilter, ThreadStatus, UserFilter
@@ -78,6 +79,21 @@ class PageParameters(BaseModel):
     offset: int = Field(default=0, ge=0, le=INT64_MAX, description="Rows before the page.")
 
 
+class ListParameters(BaseModel):
+    """What every list understands that can be had as a file."""
+
+    limit: int | None = Field(
+        default=None,
+        ge=1,
+        le=INT64_MAX,
+        description=f"Rows: in JSON 50 by default, {LIMIT_MAX} at most; of a file all by default, and no most.",
+    )
+    offset: int = Field(default=0, ge=0, le=INT64_MAX, description="Rows before the first.")
+    format: Format | None = Field(
+        default=None, description="Wins over `Accept`; all but json are files, streamed as they are read."
+    )
+
+
 class RangeParameters(BaseModel):
     """A range of time that sessions overlap."""
 
@@ -106,14 +122,14 @@ class FilterParameters(RangeParameters):
     )
 
 
-class SessionParameters(FilterParameters, PageParameters):
+class SessionParameters(FilterParameters, ListParameters):
     """Everything `GET /v1/sessions` understands."""
 
     sort_by: SortKey = Field(default="start", description="Ties are broken by id.")
     sort_order: Literal["asc", "desc"] = "desc"
 
 
-class UserParameters(RangeParameters, PageParameters):
+class UserParameters(RangeParameters, ListParameters):
     """Everything `GET /v1/users` understands."""
 
     sort_by: UserSortKey = Field(default="last_seen", description="Ties are broken by id.")
@@ -121,13 +137,13 @@ class UserParameters(RangeParameters, PageParameters):
     search: _Text = Field(default="", description="Part of the id, in any case; no wildcards.")
 
 
-class ModelParameters(PageParameters):
+class ModelParameters(ListParameters):
     """Everything `GET /v1/models` understands."""
 
     unpriced: bool = Field(default=False, description="Only those with calls whose tokens have no known price.")
 
 
-class ThreadParameters(PageParameters):
+class ThreadParameters(ListParameters):
     """Everything `GET /v1/threads` understands."""
 
     sort_by: ThreadSortKey = Field(default="last_seen", description="Ties are broken by id.")

@@ -20,6 +20,8 @@ class QueryPool:
         assert readers
         self._idle = list(readers)
         self._waiting_max = waiting_max
+        self._streams_max = max(1, len(readers) // 2)
+        self._streams = 0
         self._waiting = 0
         self._returned = threading.Condition()
 
@@ -44,3 +46,20 @@ class QueryPool:
             with self._returned:
                 self._idle.append(reader)
                 self._returned.notify()
+
+    @contextlib.contextmanager
+    def streaming_reader(self) -> Iterator[SessionQueries]:
+        """A reader for as long as somebody reads a stream: never more than half of them, so that others get answers.
+
+        Errors: `Overloaded` when as many streams run as may, or as for any reader.
+        """
+        with self._returned:
+            if self._streams >= self._streams_max:
+                raise Overloaded(f"{self._streams} exports are running already")
+            self._streams += 1
+        try:
+            with self.reader() as reader:
+                yield reader
+        finally:
+            with self._returned:
+                self._streams -= 1

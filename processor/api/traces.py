@@ -162,7 +162,7 @@ def trace_of(row: Row, spans: list[Span]) -> Trace:
     return Trace(
         id=row["trace_id"],
         name=row["name"],
-        status=_status(row["status_code"]),
+        status=status_of(row["status_code"]),
         start=iso_utc(row["start_ns"]),
         end=iso_utc(row["end_ns"]),
         latency_ms=millis(row["start_ns"], row["end_ns"]),
@@ -190,7 +190,7 @@ def span_of(row: Row, details: Row | None, said: Row | None = None) -> Span:
         trace_id=row["trace_id"],
         parent_id=row["parent_span_id"] or None,
         name=row["name"],
-        status=_status(row["status_code"]),
+        status=status_of(row["status_code"]),
         status_message=details["status_message"] or row["status_message"],
         duration_ms=millis(row["start_ns"], row["end_ns"]),
         timestamp=iso_utc(row["start_ns"]),
@@ -236,5 +236,6 @@ def span_detail_of(row: Row, whole: Row | None, said: Row) -> SpanDetail:
     )
 
 
-def _status(code: int) -> SessionStatus:
+def status_of(code: int) -> SessionStatus:
+    """The name of an OTLP status code."""
     return _STATUS.get(code, "UNSET")

@@ -7,6 +7,8 @@ those of traces and spans nano-dollars.
 
 from __future__ import annotations
 
+from processor.store.export_queries import ALL, Blocks, ExportQueries
+from processor.store.reading import Block
 from processor.store.session_pages import SessionPages
 from processor.store.session_sql import (
     SORT_COLUMNS,
@@ -32,6 +34,7 @@ from processor.store.trace_sql import SPANS_MAX, SPANS_PER_TRACE_MAX
 from processor.store.usage_sql import DIMENSIONS, breakdown, breakdown_of_session, count_models, page_of_models
 
 __all__ = [
+    "ALL",
     "DIMENSIONS",
     "INTERVALS_MAX",
     "SORT_COLUMNS",
@@ -42,6 +45,8 @@ __all__ = [
     "TOPS",
     "TRACE_READ_MAX",
     "USER_SORT_COLUMNS",
+    "Block",
+    "Blocks",
     "Interval",
     "Row",
     "SessionFilter",
@@ -54,7 +59,7 @@ __all__ = [
 ]
 
 
-class SessionQueries(SessionPages, TraceQueries, StatsQueries):
+class SessionQueries(SessionPages, TraceQueries, StatsQueries, ExportQueries):
     """The reader of one database through one client. Errors: those of `Reader`."""
 
     def session_breakdown(self, tenant: str, session_id: str) -> dict[str, list[Row]]:

@@ -135,14 +135,14 @@ def page_of_ids(
     database: str, tenant: str, wanted: SessionFilter, sort_by: str, sort_order: SortOrder, limit: int, offset: int
 ) -> Statement:
     """The ids of one page, out of the newest rows of all sessions: any page, in the time that merging them takes."""
-    where, parameters = selected(tenant, wanted)
-    return Statement(
-        f"""SELECT session_id
-FROM {database}.session_rollups FINAL
-WHERE {where} AND {_LIVE}
-{_order(sort_by, sort_order)} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
-        {**parameters, "limit": limit, "offset": offset},
-    )
+    return _merged("session_id", database, tenant, wanted, sort_by, sort_order, limit, offset)
+
+
+def all_sessions(
+    database: str, tenant: str, wanted: SessionFilter, sort_by: str, sort_order: SortOrder, limit: int, offset: int
+) -> Statement:
+    """Whole sessions, any number of them: read once, and sorted whole."""
+    return _merged(_COLUMNS, database, tenant, wanted, sort_by, sort_order, limit, offset)
 
 
 def one_session(database: str, tenant: str, session_id: str) -> Statement:
@@ -212,6 +212,26 @@ def _labels(wanted: SessionFilter) -> tuple[tuple[str, str, str], ...]:
 def _like(part: str) -> str:
     """A pattern: the text stands somewhere. `%` and `_` are ordinary characters of ids."""
     return f"%{part.translate(_LIKE_ESCAPES)}%" if part else ""
+
+
+def _merged(
+    columns: str,
+    database: str,
+    tenant: str,
+    wanted: SessionFilter,
+    sort_by: str,
+    sort_order: SortOrder,
+    limit: int,
+    offset: int,
+) -> Statement:
+    where, parameters = selected(tenant, wanted)
+    return Statement(
+        f"""SELECT {columns}
+FROM {database}.session_rollups FINAL
+WHERE {where} AND {_LIVE}
+{_order(sort_by, sort_order)} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
+        {**parameters, "limit": limit, "offset": offset},
+    )
 
 
 def _order(sort_by: str, sort_order: SortOrder) -> str:

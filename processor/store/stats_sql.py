@@ -71,11 +71,14 @@ class UserFilter:
 
 
 def bounds_of_starts(database: str, tenant: str, wanted: SessionFilter) -> Statement:
-    """When the first and the last of the sessions started, and how many there are: one row."""
+    """When the first and the last of the sessions started, and how many rows said so: one row.
+
+    Of rows of any version, to choose an interval by: merging them first would take ten times as long.
+    """
     where, parameters = selected(tenant, wanted)
     return Statement(
-        f"""SELECT count() AS total, min({_START_NS}) AS first_ns, max({_START_NS}) AS last_ns
-FROM ({_sessions(database, where)}) AS s""",
+        f"""SELECT count() AS total, min(start_ns) AS first_ns, max(start_ns) AS last_ns
+FROM {database}.session_rollups WHERE {where} AND row_count > 0""",
         parameters,
     )
 

@@ -586,7 +586,7 @@ def test_the_api_describes_itself(api: httpx.Client) -> None:
     names = {parameter["name"] for parameter in paths["/v1/sessions"]["get"]["parameters"]}
     contract = "limit offset start_date end_date sort_by sort_order search name userId user_id "
     contract += "thread_id environment tag model metadata.{key} "
-    contract += "service status has_error min_cost min_tokens min_duration_ms"
+    contract += "service status has_error min_cost min_tokens min_duration_ms format"
     assert names == set(contract.split())
 
 

@@ -36,3 +36,17 @@ def test_a_reader_comes_back_from_a_query_that_failed() -> None:
         cast(Any, 1) / 0
     with pool.reader() as reader:
         assert reader is READERS[0]
+
+
+def test_streams_never_take_the_last_readers() -> None:
+    """Half of the readers stream at a time, at least one; a stream that has failed gives its place back."""
+    pool = QueryPool(READERS, 0)
+    with pytest.raises(ZeroDivisionError), pool.streaming_reader():
+        cast(Any, 1) / 0
+    with pool.streaming_reader() as streaming:
+        with pytest.raises(Overloaded), pool.streaming_reader():
+            pass
+        with pool.reader() as other:
+            assert other is not streaming
+    with QueryPool(READERS[:1], 0).streaming_reader() as only:
+        assert only is READERS[0]

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from processor.api.context import Context
+from processor.api.exports.formats import MEDIA
 from processor.api.parameters import (
     LIMIT_MAX,
     METADATA_FILTERS_MAX,
@@ -19,8 +20,7 @@ from processor.api.parameters import (
 from processor.api.routes.stats import TOP_MAX
 from processor.store.queries import INTERVALS_MAX, SPANS_MAX, SPANS_PER_TRACE_MAX, Interval
 
-FORMATS: Final = ("json",)
-FEATURES: Final = ("logs", "models", "sessions", "spans", "stats", "threads", "traces", "users")
+FEATURES: Final = ("exports", "logs", "models", "sessions", "spans", "stats", "threads", "traces", "users")
 
 
 class Capabilities(BaseModel):
@@ -51,7 +51,7 @@ def about_routes(context: Context) -> APIRouter:
         return CapabilitiesItem(
             data=Capabilities(
                 version=context.version,
-                formats=list(FORMATS),
+                formats=list(MEDIA),
                 sort_by={name: list(get_args(keys)) for name, keys in sort_keys.items()},
                 intervals=list(get_args(Interval)),
                 limits={

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
 
 from processor.api.context import Context
 from processor.api.errors import NotFound
+from processor.api.exports.tables import SESSIONS, THREADS
+from processor.api.exports.wanted import FILES, export_limit, exported, format_of, page_limit
+from processor.api.kept import Kept
 from processor.api.models import (
     Pagination,
     SessionItem,
@@ -27,37 +31,42 @@ from processor.api.parameters import (
     thread_filter,
 )
 from processor.api.paths import SessionId, ThreadId
-from processor.api.totals import Totals
 from processor.store.queries import SessionFilter, ThreadFilter
 
+_KEPT_FROM_S: Final = 0.25  # what is counted faster is always counted
 _WITH_METADATA: Final = {"parameters": [METADATA_PARAMETER]}
 
 
 def session_routes(context: Context) -> APIRouter:
     """`/v1/sessions` and `/v1/threads`."""
-    router, pool, tenant, totals = APIRouter(), context.pool, context.tenant, Totals()
+    router, pool, tenant = APIRouter(), context.pool, context.tenant
+    totals: Kept[int] = Kept(lambda _, took_s: took_s > _KEPT_FROM_S)
 
-    @router.get("/v1/sessions", openapi_extra=_WITH_METADATA)
+    @router.get("/v1/sessions", response_model=SessionList, responses=FILES, openapi_extra=_WITH_METADATA)
     def list_sessions(
         parameters: Annotated[SessionParameters, Query()],
         wanted: Annotated[SessionFilter, Depends(session_filter)],
-    ) -> SessionList:
+        request: Request,
+    ) -> SessionList | Response:
         """Sessions whose interval overlaps the range; their totals are always whole."""
-        return sessions_of(parameters, wanted)
+        return sessions_of(parameters, wanted, request)
 
-    def sessions_of(parameters: SessionParameters, wanted: SessionFilter) -> SessionList:
+    def sessions_of(parameters: SessionParameters, wanted: SessionFilter, request: Request) -> SessionList | Response:
+        order, offset = (parameters.sort_by, parameters.sort_order), parameters.offset
+        if (kind := format_of(parameters, request)) != "json":
+            most = export_limit(parameters)
+            return exported(
+                context, kind, SESSIONS, lambda it: it.stream_sessions(tenant, wanted, *order, most, offset)
+            )
+        limit = page_limit(parameters)
         with pool.reader() as queries:
             rows, total = queries.list_sessions(
-                tenant,
-                wanted,
-                sort_by=parameters.sort_by,
-                sort_order=parameters.sort_order,
-                limit=parameters.limit,
-                offset=parameters.offset,
+                tenant, wanted, sort_by=order[0], sort_order=order[1], limit=limit, offset=offset
             )
         if total is None:
             total = totals.of((tenant, wanted), lambda: count(wanted))
-        return SessionList(data=[session_of(row) for row in rows], pagination=Pagination.of(parameters, total))
+        page = Pagination(total=total, limit=limit, offset=offset)
+        return SessionList(data=[session_of(row) for row in rows], pagination=page)
 
     def count(wanted: SessionFilter) -> int:
         with pool.reader() as queries:
@@ -73,21 +82,24 @@ def session_routes(context: Context) -> APIRouter:
             breakdown = queries.session_breakdown(tenant, session_id)
         return SessionItem(data=session_detail_of(row, breakdown))
 
-    @router.get("/v1/threads")
+    @router.get("/v1/threads", response_model=ThreadList, responses=FILES)
     def list_threads(
-        parameters: Annotated[ThreadParameters, Query()], wanted: Annotated[ThreadFilter, Depends(thread_filter)]
-    ) -> ThreadList:
+        parameters: Annotated[ThreadParameters, Query()],
+        wanted: Annotated[ThreadFilter, Depends(thread_filter)],
+        request: Request,
+    ) -> ThreadList | Response:
         """Sessions by the thread they name; totals are always whole."""
+        order, offset = (parameters.sort_by, parameters.sort_order), parameters.offset
+        if (kind := format_of(parameters, request)) != "json":
+            most = export_limit(parameters)
+            return exported(context, kind, THREADS, lambda it: it.stream_threads(tenant, wanted, *order, most, offset))
+        limit = page_limit(parameters)
         with pool.reader() as queries:
             rows, total = queries.list_threads(
-                tenant,
-                wanted,
-                sort_by=parameters.sort_by,
-                sort_order=parameters.sort_order,
-                limit=parameters.limit,
-                offset=parameters.offset,
+                tenant, wanted, sort_by=order[0], sort_order=order[1], limit=limit, offset=offset
             )
-        return ThreadList(data=[thread_of(row) for row in rows], pagination=Pagination.of(parameters, total))
+        page = Pagination(total=total, limit=limit, offset=offset)
+        return ThreadList(data=[thread_of(row) for row in rows], pagination=page)
 
     @router.get("/v1/threads/{thread_id}")
     def get_thread(thread_id: ThreadId) -> ThreadItem:
@@ -98,12 +110,15 @@ def session_routes(context: Context) -> APIRouter:
             raise NotFound("Thread not found")
         return ThreadItem(data=thread_of(row))
 
-    @router.get("/v1/threads/{thread_id}/sessions", openapi_extra=_WITH_METADATA)
+    @router.get(
+        "/v1/threads/{thread_id}/sessions", response_model=SessionList, responses=FILES, openapi_extra=_WITH_METADATA
+    )
     def thread_sessions(
         parameters: Annotated[SessionParameters, Query()],
         wanted: Annotated[SessionFilter, Depends(session_filter_of_thread)],
-    ) -> SessionList:
+        request: Request,
+    ) -> SessionList | Response:
         """The thread's sessions, as in the list of all; an unknown thread has none."""
-        return sessions_of(parameters, wanted)
+        return sessions_of(parameters, wanted, request)
 
     return router

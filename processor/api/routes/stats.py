@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
+from starlette.responses import Response
 
 from processor.api.context import Context
+from processor.api.exports.tables import MODELS, USERS
+from processor.api.exports.wanted import FILES, export_limit, exported, format_of, page_limit
+from processor.api.kept import Kept
 from processor.api.models import ModelList, Pagination, model_usage_of
 from processor.api.parameters import (
     METADATA_PARAMETER,
@@ -22,6 +26,7 @@ from processor.api.stats import StatsItem, UserList, default_interval, intervals
 from processor.store.queries import INTERVALS_MAX, Interval, SessionFilter, UserFilter
 
 TOP_MAX: Final = 100
+_KEPT_FROM_SESSIONS: Final = 100_000  # statistics of fewer are always made anew
 
 
 class StatsParameters(FilterParameters):
@@ -36,6 +41,7 @@ class StatsParameters(FilterParameters):
 def stats_routes(context: Context) -> APIRouter:
     """`/v1/sessions/stats`, `/v1/users` and `/v1/models`."""
     router, pool, tenant = APIRouter(), context.pool, context.tenant
+    answers: Kept[StatsItem] = Kept(lambda item, _: item.data.session_count >= _KEPT_FROM_SESSIONS)
 
     @router.get("/v1/sessions/stats", openapi_extra={"parameters": [METADATA_PARAMETER]})
     def session_stats(
@@ -46,6 +52,9 @@ def stats_routes(context: Context) -> APIRouter:
 
         Quantiles are those of a DDSketch, within one percent of the value; everything else is exact.
         """
+        return answers.of((tenant, wanted, parameters.interval, parameters.top), lambda: stats(parameters, wanted))
+
+    def stats(parameters: StatsParameters, wanted: SessionFilter) -> StatsItem:
         with pool.reader() as queries:
             starts = queries.starts_of_sessions(tenant, wanted) or (0, 0)
             interval = parameters.interval or default_interval(*starts)
@@ -57,29 +66,36 @@ def stats_routes(context: Context) -> APIRouter:
             users = queries.session_users(tenant, wanted, parameters.top)
         return StatsItem(data=stats_of(total, series, tops, users, interval))
 
-    @router.get("/v1/users")
+    @router.get("/v1/users", response_model=UserList, responses=FILES)
     def list_users(
-        parameters: Annotated[UserParameters, Query()], wanted: Annotated[UserFilter, Depends(user_filter)]
-    ) -> UserList:
+        parameters: Annotated[UserParameters, Query()],
+        wanted: Annotated[UserFilter, Depends(user_filter)],
+        request: Request,
+    ) -> UserList | Response:
         """What each user's sessions took; sessions without a user are no user's."""
+        order, offset = (parameters.sort_by, parameters.sort_order), parameters.offset
+        if (kind := format_of(parameters, request)) != "json":
+            most = export_limit(parameters)
+            return exported(context, kind, USERS, lambda it: it.stream_users(tenant, wanted, *order, most, offset))
+        limit = page_limit(parameters)
         with pool.reader() as queries:
             rows, total = queries.list_users(
-                tenant,
-                wanted,
-                sort_by=parameters.sort_by,
-                sort_order=parameters.sort_order,
-                limit=parameters.limit,
-                offset=parameters.offset,
+                tenant, wanted, sort_by=order[0], sort_order=order[1], limit=limit, offset=offset
             )
-        return UserList(data=[user_of(row) for row in rows], pagination=Pagination.of(parameters, total))
+        page = Pagination(total=total, limit=limit, offset=offset)
+        return UserList(data=[user_of(row) for row in rows], pagination=page)
 
-    @router.get("/v1/models")
-    def list_models(parameters: Annotated[ModelParameters, Query()]) -> ModelList:
+    @router.get("/v1/models", response_model=ModelList, responses=FILES)
+    def list_models(parameters: Annotated[ModelParameters, Query()], request: Request) -> ModelList | Response:
         """What each model took over all sessions; first those that most calls have no price for."""
+        unpriced, offset = parameters.unpriced, parameters.offset
+        if (kind := format_of(parameters, request)) != "json":
+            most = export_limit(parameters)
+            return exported(context, kind, MODELS, lambda it: it.stream_models(tenant, unpriced, most, offset))
+        limit = page_limit(parameters)
         with pool.reader() as queries:
-            rows, total = queries.list_models(
-                tenant, unpriced=parameters.unpriced, limit=parameters.limit, offset=parameters.offset
-            )
-        return ModelList(data=[model_usage_of(row) for row in rows], pagination=Pagination.of(parameters, total))
+            rows, total = queries.list_models(tenant, unpriced=unpriced, limit=limit, offset=offset)
+        page = Pagination(total=total, limit=limit, offset=offset)
+        return ModelList(data=[model_usage_of(row) for row in rows], pagination=page)
 
     return router

@@ -6,14 +6,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
+from starlette.responses import Response
 
 from processor.api.context import Context
 from processor.api.errors import NotFound
+from processor.api.exports.tables import LOGS, TRACES
+from processor.api.exports.wanted import FILES, export_limit, exported, format_of, page_limit
 from processor.api.logs import LogList, log_of
 from processor.api.models import Pagination
-from processor.api.parameters import PageParameters
+from processor.api.parameters import ListParameters, PageParameters
 from processor.api.paths import SessionId, SpanId, TraceId
 from processor.api.spans import judged, one_span, page_of_trace, shown
 from processor.api.traces import Span, SpanItem, SpanList, TraceList, span_detail_of, span_of, trace_of
@@ -21,7 +24,7 @@ from processor.conventions.contents import contents
 from processor.store.queries import SPANS_MAX, SessionQueries
 
 
-class TracesParameters(PageParameters):
+class TracesParameters(ListParameters):
     """What `GET /v1/sessions/{id}/traces` understands."""
 
     spans: bool = Field(default=True, description="Whether traces come with their spans; without, `spans` is empty.")
@@ -43,30 +46,45 @@ def trace_routes(context: Context) -> APIRouter:
     """`/v1/traces`, and `/v1/sessions/{id}/traces`."""
     router, pool, tenant = APIRouter(), context.pool, context.tenant
 
-    @router.get("/v1/sessions/{session_id}/traces")
-    def session_traces(session_id: SessionId, parameters: Annotated[TracesParameters, Query()]) -> TraceList:
-        """The session's traces with their spans; an unknown session has none."""
-        return traces_of(session_id, parameters)
+    @router.get("/v1/sessions/{session_id}/traces", response_model=TraceList, responses=FILES)
+    def session_traces(
+        session_id: SessionId, parameters: Annotated[TracesParameters, Query()], request: Request
+    ) -> TraceList | Response:
+        """The session's traces with their spans, in files without; an unknown session has none."""
+        return traces_of(session_id, parameters, request)
 
-    @router.get("/v1/sessions/{session_id}/logs")
-    def session_logs(session_id: SessionId, parameters: Annotated[PageParameters, Query()]) -> LogList:
+    @router.get("/v1/sessions/{session_id}/logs", response_model=LogList, responses=FILES)
+    def session_logs(
+        session_id: SessionId, parameters: Annotated[ListParameters, Query()], request: Request
+    ) -> LogList | Response:
         """Log records that name the session, and those that name none and stand in one of its traces, in time."""
+        offset = parameters.offset
+        if (kind := format_of(parameters, request)) != "json":
+            most = export_limit(parameters)
+            return exported(context, kind, LOGS, lambda it: it.stream_logs(tenant, session_id, most, offset))
+        limit = page_limit(parameters)
         with pool.reader() as queries:
-            rows, total = queries.session_logs(tenant, session_id, parameters.limit, parameters.offset)
-        return LogList(data=[log_of(row) for row in rows], pagination=Pagination.of(parameters, total))
+            rows, total = queries.session_logs(tenant, session_id, limit, offset)
+        page = Pagination(total=total, limit=limit, offset=offset)
+        return LogList(data=[log_of(row) for row in rows], pagination=page)
 
-    @router.get("/v1/traces")
-    def list_traces(parameters: Annotated[SessionTracesParameters, Query()]) -> TraceList:
+    @router.get("/v1/traces", response_model=TraceList, responses=FILES)
+    def list_traces(parameters: Annotated[SessionTracesParameters, Query()], request: Request) -> TraceList | Response:
         """The same, for ids that don't fit a path."""
-        return traces_of(parameters.session_id, parameters)
+        return traces_of(parameters.session_id, parameters, request)
 
-    def traces_of(session_id: str, parameters: TracesParameters) -> TraceList:
+    def traces_of(session_id: str, parameters: TracesParameters, request: Request) -> TraceList | Response:
+        offset = parameters.offset
+        if (kind := format_of(parameters, request)) != "json":
+            most = export_limit(parameters)
+            return exported(context, kind, TRACES, lambda it: it.stream_traces(tenant, session_id, most, offset))
+        limit = page_limit(parameters)
         with pool.reader() as queries:
-            rows, total = queries.session_traces(tenant, session_id, parameters.limit, parameters.offset)
+            rows, total = queries.session_traces(tenant, session_id, limit, offset)
             trace_ids = [row["trace_id"] for row in rows] if parameters.spans else []
             spans = spans_of(queries, trace_ids)
         data = [trace_of(row, spans.get(row["trace_id"], [])) for row in rows]
-        return TraceList(data=data, pagination=Pagination.of(parameters, total))
+        return TraceList(data=data, pagination=Pagination(total=total, limit=limit, offset=offset))
 
     def spans_of(queries: SessionQueries, trace_ids: Sequence[str]) -> dict[str, list[Span]]:
         rows = shown(judged(queries.narrow_spans(tenant, trace_ids), context.prices), trace_ids)
@@ -86,7 +104,7 @@ def trace_routes(context: Context) -> APIRouter:
             rows, total = page_of_trace(queries, tenant, trace_id, context.prices, *page)
             details = queries.span_details(tenant, rows, with_attributes=False)
         data = [span_of(row, details.get((trace_id, row["span_id"]))) for row in rows]
-        return SpanList(data=data, pagination=Pagination.of(parameters, total))
+        return SpanList(data=data, pagination=Pagination(total=total, limit=page[0], offset=page[1]))
 
     @router.get("/v1/traces/{trace_id}/spans/{span_id}")
     def get_span(trace_id: TraceId, span_id: SpanId) -> SpanItem:

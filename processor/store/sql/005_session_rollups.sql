@@ -55,5 +55,6 @@ CREATE TABLE IF NOT EXISTS {database}.session_rollups
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, session_id)
-SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024, deduplicate_merge_projection_mode = 'rebuild',
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 256, min_compress_block_size = 16384,
+    deduplicate_merge_projection_mode = 'rebuild',
     lightweight_mutation_projection_mode = 'rebuild'
