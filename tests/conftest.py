@@ -20,6 +20,7 @@ from processor.store.migrations import migrate
 from tests.clickhouse_server import clickhouse_server
 
 EMBEDDED, HTTP, SERVER = "chdb", "http", "server"
+LONG_FIRST = ("kafka", "integration", "property", "contract")
 STORES = (EMBEDDED, HTTP, *([SERVER] if os.environ.get("CLICKHOUSE_URL") else []))
 
 
@@ -42,6 +43,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked `every_store` run once for each kind of store."""
     if metafunc.definition.get_closest_marker("every_store") and "store_config" in metafunc.fixturenames:
         metafunc.parametrize("store_config", STORES, indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folders with long files first: a file is run by one of several processes, and none should end alone with one."""
+    order = {name: place for place, name in enumerate(LONG_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.parent.name, len(order)))
 
 
 @pytest.fixture(scope="module")

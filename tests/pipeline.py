@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import polars as pl
@@ -46,7 +47,11 @@ class Pipeline:
 
     def deliver(self, tenant: str, payload: bytes, signal: Signal = Signal.TRACES) -> None:
         """One request, stored."""
-        batch = self._batches.make([Record(tenant, payload)], self._now_ns, signal)
+        self.deliver_all([Record(tenant, payload)], signal)
+
+    def deliver_all(self, records: Sequence[Record], signal: Signal = Signal.TRACES) -> None:
+        """The requests of one poll, stored."""
+        batch = self._batches.make(records, self._now_ns, signal)
         self._batch_seq += 1
         insert_wide(self._store, batch, WIDE_TABLES[signal])
         insert_narrow(self._store, batch, self._batch_seq)

@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
+from processor.log.base import Record
 from processor.model import NANOS_PER_SECOND
 from processor.signals import Signal
 from processor.store.clickhouse import ClickHouseStore
@@ -129,39 +130,47 @@ CASES: dict[str, Sequence[Sent]] = {
 }
 
 
-def played(store: ClickHouseStore, client: Any, sent: Sequence[Sent], *, ticks: bool) -> dict[str, Any]:
-    """The one session that comes of it."""
-    tenant = next(TENANTS)
+def played(store: ClickHouseStore, client: Any, *orders: Sequence[Sent], ticks: bool) -> list[dict[str, Any]]:
+    """The one session that comes of each; side by side, each as a tenant of its own, rolled up after every report."""
+    tenants = [next(TENANTS) for _ in orders]
     pipeline = Pipeline(store)
-    for signal, payload in sent:
-        pipeline.deliver(tenant, payload, signal)
+    for reports in itertools.zip_longest(*orders):
+        for signal in Signal:
+            records = [
+                Record(tenant, report[1])
+                for tenant, report in zip(tenants, reports, strict=True)
+                if report and report[0] is signal
+            ]
+            if records:
+                pipeline.deliver_all(records, signal)
         if ticks:
             pipeline.settle()
     pipeline.settle()
-    rows = client.query("SELECT * FROM test_calls_once.sessions WHERE tenant = {tenant:String}", {"tenant": tenant})
-    (session,) = rows.named_results()
-    del session["tenant"]
-    return dict(session)
+    rows = client.query(
+        "SELECT * FROM test_calls_once.sessions WHERE tenant IN {tenants:Array(String)}", {"tenants": tenants}
+    )
+    sessions = {row.pop("tenant"): row for row in rows.named_results()}
+    assert len(sessions) == len(rows.result_rows)
+    return [sessions[tenant] for tenant in tenants]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_call_counts_once(case: str, store: ClickHouseStore, client: Any) -> None:
     """A hundred tokens in and ten out, in whatever order the reports come, each once or twice."""
     sent = CASES[case]
-    whole = played(store, client, sent, ticks=False)
+    (whole,) = played(store, client, sent, ticks=False)
     assert (whole["session_id"], whole["input_tokens"], whole["output_tokens"]) == ("s", 100, 10)
     assert whole["llm_call_count"] == (0 if case == "counters" else 1)
     assert whole["total_cost"] > 0
     assert whole["unpriced_span_count"] == 0
-    for order in itertools.islice(itertools.permutations(sent), 6):
-        assert played(store, client, order, ticks=True) == whole
-    assert played(store, client, [*sent, *sent[::-1]], ticks=True) == whole
+    orders = [*itertools.islice(itertools.permutations(sent), 6), [*sent, *sent[::-1]]]
+    assert played(store, client, *orders, ticks=True) == [whole] * len(orders)
 
 
 def test_calls_of_a_turn_are_one_trace(store: ClickHouseStore, client: Any) -> None:
     """Log records without a trace are grouped by the prompt that they answer."""
     calls = [log({**CODE_LOG, "request_id": f"req_{i}", "prompt.id": f"p{i // 2}"}) for i in range(4)]
-    session = played(store, client, calls, ticks=True)
+    (session,) = played(store, client, calls, ticks=True)
     assert (session["trace_count"], session["llm_call_count"], session["input_tokens"]) == (2, 4, 400)
     assert str(session["total_cost"]) == "0.008000000"
 
@@ -169,6 +178,5 @@ def test_calls_of_a_turn_are_one_trace(store: ClickHouseStore, client: Any) -> N
 def test_a_call_that_only_the_log_knows_counts_beside_one_that_both_know(store: ClickHouseStore, client: Any) -> None:
     """A log record is left out for its own call's span, not for any."""
     both = [log(CODE_LOG), CODE_SPAN, log({**CODE_LOG, "request_id": "req_2"})]
-    for order in itertools.permutations(both):
-        session = played(store, client, order, ticks=True)
+    for session in played(store, client, *itertools.permutations(both), ticks=True):
         assert (session["llm_call_count"], session["input_tokens"]) == (2, 200)

@@ -1,7 +1,8 @@
 """Real exports of 32 SDK set-ups, through the whole write path, against what the model server billed.
 
-Each is played three times: as it came, in reverse, and every request twice. A number that can't be reached is named
-with its reason in tests/data/captures/unreachable.yaml, and none is unreachable without being named.
+Each is played three times: as it came, in reverse, and every request twice. All are played side by side, each as a
+tenant of its own, so that a poll holds the next request of every one. A number that can't be reached is named with its
+reason in tests/data/captures/unreachable.yaml, and none is unreachable without being named.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from processor.log.base import Record
 from processor.receiver.otlp_json import serialized_request
 from processor.signals import Signal
 from processor.store.clickhouse import ClickHouseStore
@@ -62,11 +64,15 @@ def sessions(request: pytest.FixtureRequest, store: ClickHouseStore, client: Any
     """Every session of every capture by capture and id, all captures delivered in one way."""
     way: str = request.param
     pipeline = Pipeline(store)
-    for capture in NAMES:
-        for number, (signal, payload) in enumerate(in_this_way(requests_of(capture), way)):
-            pipeline.deliver(f"{way} {capture}", payload, signal)
-            if number % 4 == 1:
-                pipeline.tick()
+    sent = {f"{way} {capture}": in_this_way(requests_of(capture), way) for capture in NAMES}
+    for number in range(max(map(len, sent.values()))):
+        polled = [(tenant, *requests[number]) for tenant, requests in sent.items() if number < len(requests)]
+        for signal in Signal:
+            records = [Record(tenant, payload) for tenant, of, payload in polled if of is signal]
+            if records:
+                pipeline.deliver_all(records, signal)
+        if number % 4 == 1:
+            pipeline.tick()
     pipeline.settle()
     rows = client.query(
         "SELECT * FROM test_captures.sessions WHERE startsWith(tenant, {way:String})", parameters={"way": way}

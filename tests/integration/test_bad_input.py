@@ -81,6 +81,7 @@ class Target:
         self._telemetry = httpx.Client(base_url=running.url("metrics"), timeout=TIMEOUT_S)
         options = [("grpc.max_send_message_length", -1)]
         self.channel = grpc.insecure_channel(running.url("grpc").removeprefix("http://"), options=options)
+        self._served: list[str] = []
 
     def close(self) -> None:
         """Close all connections."""
@@ -94,9 +95,9 @@ class Target:
         samples = (line.rpartition(" ") for line in lines if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in samples}
 
-    def wait_for_session(self, session_id: str) -> dict[str, Any]:
-        """The session, as soon as the API lists it."""
-        while not (listed := self._list(session_id)):
+    def wait_for_session(self, session_id: str, span_count: int = 1) -> dict[str, Any]:
+        """The session, as soon as the API lists it with so many spans, or more."""
+        while not (listed := self._list(session_id)) or listed[0]["span_count"] < span_count:
             time.sleep(0.02)
         (session,) = listed
         return session
@@ -124,12 +125,18 @@ class Target:
         return caught.value
 
     def assert_served(self) -> None:
-        """The next good request is taken over both transports, and its session is shown."""
+        """The next good request is taken over both transports; the module ends with a look at all of their sessions."""
         for transport in TRANSPORTS:
             session_id = f"after-{next(NUMBERS)}."
             partial = self.export(transport, request_of(good_span(session_id)).SerializeToString())
             assert partial == ExportTracePartialSuccess()
-        assert self.wait_for_session(session_id)["span_count"] == 1
+            self._served.append(session_id)
+
+    def assert_shown(self) -> None:
+        """Every good request after a bad one has become a session."""
+        assert self._served
+        for session_id in self._served:
+            assert self.wait_for_session(session_id)["span_count"] == 1
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +146,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with Running(folder, ANY_PORTS + IMPATIENT) as running:
         target = Target(running)
         yield target
+        target.assert_shown()
         target.close()
         code, lines = running.stop()
     assert code == 0
@@ -414,7 +422,7 @@ def test_a_wrong_span_is_refused_alone(target: Target, wrong: dict[str, Any], re
         assert grew(before, after, f"otelcol_receiver_refused_spans_total{labels}") == 2
         assert grew(before, after, f"otelcol_receiver_accepted_spans_total{labels}") == 2
     target.assert_served()
-    assert target.wait_for_session(session_id)["span_count"] == 4
+    assert target.wait_for_session(session_id, 4)["span_count"] == 4
 
 
 def test_every_reason_of_a_request_is_told(target: Target) -> None:
@@ -441,7 +449,7 @@ def test_a_thousand_days_in_one_request(target: Target) -> None:
     partial = target.export("grpc", request_of(*spans).SerializeToString())
     assert (partial.rejected_spans, partial.error_message) == (600, f"600 spans: {TOO_OLD}")
     target.assert_served()
-    session = target.wait_for_session(session_id)
+    session = target.wait_for_session(session_id, 400)
     assert (session["span_count"], session["trace_count"], session["active_ms"]) == (400, 400, 400_000)
 
 
