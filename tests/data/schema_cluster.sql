@@ -332,50 +332,6 @@ ENGINE = Distributed('main-1', 'agents', 'rollup_checkpoints_local', cityHash64(
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (6, '006_rollup_checkpoints.sql', '7b93c4a903f31c17');
 
--- What people query: one row a session, plain types, no FINAL to remember.
-CREATE OR REPLACE VIEW agents.sessions ON CLUSTER 'main-1' AS
-SELECT
-    tenant,
-    session_id,
-    name,
-    user_id,
-    thread_id,
-    environment,
-    tags,
-    metadata_map AS metadata,
-    end_state,
-    end_reason,
-    fromUnixTimestamp64Nano(start_ns, 'UTC') AS first_seen,
-    fromUnixTimestamp64Nano(end_ns, 'UTC') AS last_seen,
-    (end_ns - start_ns) / 1e6 AS duration_ms,
-    active_ns / 1e6 AS active_ms,
-    llm_ns / 1e6 AS llm_ms,
-    if(ttft_count > 0, ttft_ns / ttft_count / 1e6, NULL) AS ttft_ms,
-    trace_count,
-    span_count,
-    error_count,
-    llm_call_count,
-    tool_call_count,
-    input_tokens,
-    output_tokens,
-    total_tokens,
-    cache_read_tokens,
-    cache_write_tokens,
-    reasoning_tokens,
-    reinterpret(cost_nano_usd, 'Decimal(18, 9)') AS total_cost,
-    reinterpret(input_cost_nano_usd, 'Decimal(18, 9)') AS input_cost,
-    reinterpret(output_cost_nano_usd, 'Decimal(18, 9)') AS output_cost,
-    unpriced_span_count,
-    models,
-    providers,
-    services,
-    input_preview,
-    output_preview
-FROM agents.session_rollups FINAL
-WHERE row_count > 0;
-
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (7, '007_sessions.sql', 'cd1b64928b56b271');
-
 -- Traces of which some worker stored spans that nobody had placed; no worker trusts its memory of them (ADR 0012).
 CREATE TABLE IF NOT EXISTS agents.shared_traces_local ON CLUSTER 'main-1'
 (
@@ -517,287 +473,6 @@ ENGINE = Distributed('main-1', 'agents', 'settings_local', cityHash64(name));
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (14, '014_settings.sql', 'c3530f870fabc966');
 
--- What counts in a session, by model, provider and service. Errors outside of model calls stand under model ''.
--- What counters add up to (source 2) counts where neither spans nor log records report tokens or cost, as in the session.
-CREATE OR REPLACE VIEW agents.session_usage ON CLUSTER 'main-1' AS
-SELECT
-    tenant,
-    session_id,
-    model,
-    provider,
-    service,
-    sum(calls) AS call_count,
-    sum(errors) AS error_count,
-    sum(tokens_in) AS input_tokens,
-    sum(tokens_out) AS output_tokens,
-    sum(tokens) AS total_tokens,
-    sum(tokens_read) AS cache_read_tokens,
-    sum(tokens_written) AS cache_write_tokens,
-    sum(tokens_reasoning) AS reasoning_tokens,
-    reinterpret(sum(cost), 'Decimal(18, 9)') AS total_cost,
-    reinterpret(sum(cost_in), 'Decimal(18, 9)') AS input_cost,
-    reinterpret(sum(cost_out), 'Decimal(18, 9)') AS output_cost,
-    sum(unpriced) AS unpriced_count
-FROM (
-    SELECT
-        tenant,
-        session_id,
-        model,
-        provider,
-        service,
-        source = 2 AS is_counter,
-        sum(entry_calls) AS calls,
-        sum(entry_errors) AS errors,
-        sum(entry_tokens_in) AS tokens_in,
-        sum(entry_tokens_out) AS tokens_out,
-        sum(entry_tokens) AS tokens,
-        sum(entry_tokens_read) AS tokens_read,
-        sum(entry_tokens_written) AS tokens_written,
-        sum(entry_tokens_reasoning) AS tokens_reasoning,
-        sum(entry_cost) AS cost,
-        sum(entry_cost_in) AS cost_in,
-        sum(entry_cost_out) AS cost_out,
-        sum(entry_unpriced) AS unpriced,
-        max(NOT is_counter AND tokens + cost > 0) OVER (PARTITION BY tenant, session_id) AS is_reported
-    FROM agents.session_traces FINAL
-    ARRAY JOIN
-        usage.model AS model,
-        usage.provider AS provider,
-        usage.service AS service,
-        usage.call_count AS entry_calls,
-        usage.error_count AS entry_errors,
-        usage.input_tokens AS entry_tokens_in,
-        usage.output_tokens AS entry_tokens_out,
-        usage.total_tokens AS entry_tokens,
-        usage.cache_read_tokens AS entry_tokens_read,
-        usage.cache_write_tokens AS entry_tokens_written,
-        usage.reasoning_tokens AS entry_tokens_reasoning,
-        usage.cost_nano_usd AS entry_cost,
-        usage.input_cost_nano_usd AS entry_cost_in,
-        usage.output_cost_nano_usd AS entry_cost_out,
-        usage.unpriced_count AS entry_unpriced
-    WHERE span_count > 0 OR source = 2
-    GROUP BY tenant, session_id, model, provider, service, is_counter
-)
-WHERE NOT is_counter OR NOT is_reported
-GROUP BY tenant, session_id, model, provider, service;
-
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (15, '015_session_usage.sql', '5d7f414c3aba5b52');
-
--- Sessions by the thread they name. A thread is active while its last moment is no longer ago than the setting
--- thread_idle_after_s says, in seconds; 3600 where it is not set.
-CREATE OR REPLACE VIEW agents.threads ON CLUSTER 'main-1' AS
-SELECT
-    tenant,
-    thread_id,
-    count() AS session_count,
-    sum(traces) AS trace_count,
-    arraySort(groupUniqArrayIf(user_id, user_id != '')) AS user_ids,
-    fromUnixTimestamp64Nano(min(start_ns), 'UTC') AS first_seen,
-    fromUnixTimestamp64Nano(max(end_ns), 'UTC') AS last_seen,
-    sum(tokens_in) AS input_tokens,
-    sum(tokens_out) AS output_tokens,
-    sum(tokens) AS total_tokens,
-    reinterpret(sum(cost_nano_usd), 'Decimal(18, 9)') AS total_cost,
-    reinterpret(sum(input_cost_nano_usd), 'Decimal(18, 9)') AS input_cost,
-    reinterpret(sum(output_cost_nano_usd), 'Decimal(18, 9)') AS output_cost,
-    sum(errors) AS error_count,
-    arraySort(groupUniqArrayArray(labels)) AS tags,
-    if(
-        toUnixTimestamp64Nano(now64(9)) - max(end_ns) <= 1000000000 * (
-            SELECT ifNull(toInt64OrNull(any(value)), 3600)
-            FROM agents.settings FINAL
-            WHERE name = 'thread_idle_after_s'
-        ),
-        'active',
-        'idle'
-    ) AS status
-FROM (
-    SELECT
-        tenant,
-        thread_id,
-        user_id,
-        start_ns,
-        end_ns,
-        trace_count AS traces,
-        error_count AS errors,
-        input_tokens AS tokens_in,
-        output_tokens AS tokens_out,
-        total_tokens AS tokens,
-        cost_nano_usd,
-        input_cost_nano_usd,
-        output_cost_nano_usd,
-        tags AS labels
-    FROM agents.session_rollups FINAL
-    WHERE row_count > 0 AND thread_id != ''
-)
-GROUP BY tenant, thread_id;
-
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (16, '016_threads.sql', 'eaf3c3da5af7f701');
-
--- One row a trace in a session, plain types, no FINAL to remember. A trace that names two sessions has a row in each, with
--- its own spans, so rows add up. What counters add up to is no trace: `trace_usage` and `sessions` know it.
-CREATE OR REPLACE VIEW agents.traces ON CLUSTER 'main-1' AS
-SELECT
-    tenant,
-    session_id,
-    trace_id,
-    transform(source, [0, 1], ['span', 'log'], '') AS reported_by,
-    name,
-    transform(status_code, [1, 2], ['OK', 'ERROR'], 'UNSET') AS status,
-    user_id,
-    thread_id,
-    environment,
-    end_state,
-    end_reason,
-    fromUnixTimestamp64Nano(start_ns, 'UTC') AS first_seen,
-    fromUnixTimestamp64Nano(end_ns, 'UTC') AS last_seen,
-    (end_ns - start_ns) / 1e6 AS duration_ms,
-    llm_ns / 1e6 AS llm_ms,
-    if(ttft_count > 0, ttft_ns / ttft_count / 1e6, NULL) AS ttft_ms,
-    span_count,
-    error_count,
-    llm_call_count,
-    tool_call_count,
-    input_tokens,
-    output_tokens,
-    total_tokens,
-    cache_read_tokens,
-    cache_write_tokens,
-    reasoning_tokens,
-    reinterpret(cost_nano_usd, 'Decimal(18, 9)') AS total_cost,
-    reinterpret(input_cost_nano_usd, 'Decimal(18, 9)') AS input_cost,
-    reinterpret(output_cost_nano_usd, 'Decimal(18, 9)') AS output_cost,
-    unpriced_span_count,
-    models,
-    providers,
-    services,
-    tags,
-    input_preview,
-    output_preview
-FROM agents.session_traces FINAL
-WHERE span_count > 0;
-
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (20, '020_traces.sql', '7473e1ee5e97a483');
-
--- What counts, by trace, model, provider and service: `session_usage` before it is summed, with the time of the trace, for
--- what a model took over time. Errors outside of model calls stand under model ''. What counters add up to (source 2)
--- counts where neither spans nor log records report tokens or cost, as in the session.
-CREATE OR REPLACE VIEW agents.trace_usage ON CLUSTER 'main-1' AS
-SELECT
-    tenant,
-    session_id,
-    trace_id,
-    fromUnixTimestamp64Nano(start_ns, 'UTC') AS first_seen,
-    fromUnixTimestamp64Nano(end_ns, 'UTC') AS last_seen,
-    model,
-    provider,
-    service,
-    calls AS call_count,
-    errors AS error_count,
-    tokens_in AS input_tokens,
-    tokens_out AS output_tokens,
-    tokens AS total_tokens,
-    tokens_read AS cache_read_tokens,
-    tokens_written AS cache_write_tokens,
-    tokens_reasoning AS reasoning_tokens,
-    reinterpret(cost, 'Decimal(18, 9)') AS total_cost,
-    reinterpret(cost_in, 'Decimal(18, 9)') AS input_cost,
-    reinterpret(cost_out, 'Decimal(18, 9)') AS output_cost,
-    unpriced AS unpriced_count
-FROM (
-    SELECT
-        tenant,
-        session_id,
-        trace_id,
-        start_ns,
-        end_ns,
-        model,
-        provider,
-        service,
-        calls,
-        errors,
-        tokens_in,
-        tokens_out,
-        tokens,
-        tokens_read,
-        tokens_written,
-        tokens_reasoning,
-        cost,
-        cost_in,
-        cost_out,
-        unpriced,
-        source = 2 AS is_counter,
-        max(NOT is_counter AND tokens + cost > 0) OVER (PARTITION BY tenant, session_id) AS is_reported
-    FROM agents.session_traces FINAL
-    ARRAY JOIN
-        usage.model AS model,
-        usage.provider AS provider,
-        usage.service AS service,
-        usage.call_count AS calls,
-        usage.error_count AS errors,
-        usage.input_tokens AS tokens_in,
-        usage.output_tokens AS tokens_out,
-        usage.total_tokens AS tokens,
-        usage.cache_read_tokens AS tokens_read,
-        usage.cache_write_tokens AS tokens_written,
-        usage.reasoning_tokens AS tokens_reasoning,
-        usage.cost_nano_usd AS cost,
-        usage.input_cost_nano_usd AS cost_in,
-        usage.output_cost_nano_usd AS cost_out,
-        usage.unpriced_count AS unpriced
-    WHERE span_count > 0 OR source = 2
-)
-WHERE NOT is_counter OR NOT is_reported;
-
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (21, '021_trace_usage.sql', '2258194ef3d0cc86');
-
--- Sessions by the user they name; sessions that name none are no user's.
-CREATE OR REPLACE VIEW agents.users ON CLUSTER 'main-1' AS
-SELECT
-    tenant,
-    user_id,
-    count() AS session_count,
-    countIf(errors > 0) AS error_session_count,
-    sum(traces) AS trace_count,
-    sum(spans) AS span_count,
-    sum(errors) AS error_count,
-    sum(calls) AS llm_call_count,
-    sum(tool_calls) AS tool_call_count,
-    fromUnixTimestamp64Nano(min(start_ns), 'UTC') AS first_seen,
-    fromUnixTimestamp64Nano(max(end_ns), 'UTC') AS last_seen,
-    sum(tokens_in) AS input_tokens,
-    sum(tokens_out) AS output_tokens,
-    sum(tokens) AS total_tokens,
-    reinterpret(sum(cost_nano_usd), 'Decimal(18, 9)') AS total_cost,
-    reinterpret(sum(input_cost_nano_usd), 'Decimal(18, 9)') AS input_cost,
-    reinterpret(sum(output_cost_nano_usd), 'Decimal(18, 9)') AS output_cost,
-    sum(unpriced) AS unpriced_span_count
-FROM (
-    SELECT
-        tenant,
-        user_id,
-        start_ns,
-        end_ns,
-        trace_count AS traces,
-        span_count AS spans,
-        error_count AS errors,
-        llm_call_count AS calls,
-        tool_call_count AS tool_calls,
-        input_tokens AS tokens_in,
-        output_tokens AS tokens_out,
-        total_tokens AS tokens,
-        cost_nano_usd,
-        input_cost_nano_usd,
-        output_cost_nano_usd,
-        unpriced_span_count AS unpriced
-    FROM agents.session_rollups FINAL
-    WHERE row_count > 0 AND user_id != ''
-)
-GROUP BY tenant, user_id;
-
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (22, '022_users.sql', '70bb719e8b36a438');
-
 -- When a trace was, by its id: what Grafana's ClickHouse data source and other tools made for the contrib ClickHouse
 -- exporter ask before they ask `otel_traces`. There a table that a materialized view fills; here a view over the spans'
 -- bloom filter index, so that nothing is stored twice, and a span that is sent again changes nothing.
@@ -888,6 +563,22 @@ ENGINE = Distributed('main-1', 'agents', 'purge_due_local', cityHash64(tenant, s
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (32, '032_purge_due.sql', '3ff669fc369a007b');
 
+-- When the trace's last span ends: rows expire by it (`exporters.clickhouse.ttl.rollups_days`). 0 in older rows.
+ALTER TABLE agents.trace_sessions_local ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS end_ns Int64 DEFAULT 0 CODEC(Delta, LZ4);
+
+-- When the trace's last span ends: rows expire by it (`exporters.clickhouse.ttl.rollups_days`). 0 in older rows.
+ALTER TABLE agents.trace_sessions ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS end_ns Int64 DEFAULT 0 CODEC(Delta, LZ4);
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (36, '036_trace_sessions_end_ns.sql', '008efba0e1a52ee2');
+
+-- When the trace was noted, by the store's clock: notes expire by it. Nothing else depends on it.
+ALTER TABLE agents.shared_traces_local ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS written_at DateTime MATERIALIZED now() CODEC(ZSTD(1));
+
+-- When the trace was noted, by the store's clock: notes expire by it. Nothing else depends on it.
+ALTER TABLE agents.shared_traces ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS written_at DateTime MATERIALIZED now() CODEC(ZSTD(1));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (37, '037_shared_traces_written_at.sql', '1675545488de3fdf');
+
 -- What people query: one row a session, plain types, no FINAL to remember; deleted sessions are left out.
 CREATE OR REPLACE VIEW agents.sessions ON CLUSTER 'main-1' AS
 SELECT
@@ -932,7 +623,7 @@ WHERE row_count > 0 AND cityHash64(tenant, session_id) GLOBAL NOT IN (
     SELECT cityHash64(tenant, session_id) FROM agents.deleted_sessions
 );
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (33, '033_sessions_but_deleted.sql', '178717e40fca5c75');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (40, '040_sessions.sql', '178717e40fca5c75');
 
 -- What counts in a session that is not deleted, by model, provider and service. Errors outside of model calls stand under model ''.
 -- What counters add up to (source 2) counts where neither spans nor log records report tokens or cost, as in the session.
@@ -1001,7 +692,7 @@ FROM (
 WHERE NOT is_counter OR NOT is_reported
 GROUP BY tenant, session_id, model, provider, service;
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (34, '034_session_usage_but_deleted.sql', '630f1e5b196e047c');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (41, '041_session_usage.sql', '630f1e5b196e047c');
 
 -- Sessions that are not deleted, by the thread they name. A thread is active while its last moment is no longer ago than the setting
 -- thread_idle_after_s says, in seconds; 3600 where it is not set.
@@ -1054,20 +745,173 @@ FROM (
 )
 GROUP BY tenant, thread_id;
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (35, '035_threads_but_deleted.sql', '24937462250d0406');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (42, '042_threads.sql', '24937462250d0406');
 
--- When the trace's last span ends: rows expire by it (`exporters.clickhouse.ttl.rollups_days`). 0 in older rows.
-ALTER TABLE agents.trace_sessions_local ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS end_ns Int64 DEFAULT 0 CODEC(Delta, LZ4);
+-- One row a trace in a session, plain types, no FINAL to remember. A trace that names two sessions has a row in each, with
+-- its own spans, so rows add up. What counters add up to is no trace: `trace_usage` and `sessions` know it.
+CREATE OR REPLACE VIEW agents.traces ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    session_id,
+    trace_id,
+    transform(source, [0, 1], ['span', 'log'], '') AS reported_by,
+    name,
+    transform(status_code, [1, 2], ['OK', 'ERROR'], 'UNSET') AS status,
+    user_id,
+    thread_id,
+    environment,
+    end_state,
+    end_reason,
+    fromUnixTimestamp64Nano(start_ns, 'UTC') AS first_seen,
+    fromUnixTimestamp64Nano(end_ns, 'UTC') AS last_seen,
+    (end_ns - start_ns) / 1e6 AS duration_ms,
+    llm_ns / 1e6 AS llm_ms,
+    if(ttft_count > 0, ttft_ns / ttft_count / 1e6, NULL) AS ttft_ms,
+    span_count,
+    error_count,
+    llm_call_count,
+    tool_call_count,
+    input_tokens,
+    output_tokens,
+    total_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    reasoning_tokens,
+    reinterpret(cost_nano_usd, 'Decimal(18, 9)') AS total_cost,
+    reinterpret(input_cost_nano_usd, 'Decimal(18, 9)') AS input_cost,
+    reinterpret(output_cost_nano_usd, 'Decimal(18, 9)') AS output_cost,
+    unpriced_span_count,
+    models,
+    providers,
+    services,
+    tags,
+    input_preview,
+    output_preview
+FROM agents.session_traces FINAL
+WHERE span_count > 0 AND cityHash64(tenant, session_id) GLOBAL NOT IN (
+    SELECT cityHash64(tenant, session_id) FROM agents.deleted_sessions
+);
 
--- When the trace's last span ends: rows expire by it (`exporters.clickhouse.ttl.rollups_days`). 0 in older rows.
-ALTER TABLE agents.trace_sessions ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS end_ns Int64 DEFAULT 0 CODEC(Delta, LZ4);
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (43, '043_traces.sql', '3c57d6cbe5793c2f');
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (36, '036_trace_sessions_end_ns.sql', '008efba0e1a52ee2');
+-- What counts, by trace, model, provider and service: `session_usage` before it is summed, with the time of the trace, for
+-- what a model took over time. Errors outside of model calls stand under model ''. What counters add up to (source 2)
+-- counts where neither spans nor log records report tokens or cost, as in the session.
+CREATE OR REPLACE VIEW agents.trace_usage ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    session_id,
+    trace_id,
+    fromUnixTimestamp64Nano(start_ns, 'UTC') AS first_seen,
+    fromUnixTimestamp64Nano(end_ns, 'UTC') AS last_seen,
+    model,
+    provider,
+    service,
+    calls AS call_count,
+    errors AS error_count,
+    tokens_in AS input_tokens,
+    tokens_out AS output_tokens,
+    tokens AS total_tokens,
+    tokens_read AS cache_read_tokens,
+    tokens_written AS cache_write_tokens,
+    tokens_reasoning AS reasoning_tokens,
+    reinterpret(cost, 'Decimal(18, 9)') AS total_cost,
+    reinterpret(cost_in, 'Decimal(18, 9)') AS input_cost,
+    reinterpret(cost_out, 'Decimal(18, 9)') AS output_cost,
+    unpriced AS unpriced_count
+FROM (
+    SELECT
+        tenant,
+        session_id,
+        trace_id,
+        start_ns,
+        end_ns,
+        model,
+        provider,
+        service,
+        calls,
+        errors,
+        tokens_in,
+        tokens_out,
+        tokens,
+        tokens_read,
+        tokens_written,
+        tokens_reasoning,
+        cost,
+        cost_in,
+        cost_out,
+        unpriced,
+        source = 2 AS is_counter,
+        max(NOT is_counter AND tokens + cost > 0) OVER (PARTITION BY tenant, session_id) AS is_reported
+    FROM agents.session_traces FINAL
+    ARRAY JOIN
+        usage.model AS model,
+        usage.provider AS provider,
+        usage.service AS service,
+        usage.call_count AS calls,
+        usage.error_count AS errors,
+        usage.input_tokens AS tokens_in,
+        usage.output_tokens AS tokens_out,
+        usage.total_tokens AS tokens,
+        usage.cache_read_tokens AS tokens_read,
+        usage.cache_write_tokens AS tokens_written,
+        usage.reasoning_tokens AS tokens_reasoning,
+        usage.cost_nano_usd AS cost,
+        usage.input_cost_nano_usd AS cost_in,
+        usage.output_cost_nano_usd AS cost_out,
+        usage.unpriced_count AS unpriced
+    WHERE (span_count > 0 OR source = 2) AND cityHash64(tenant, session_id) GLOBAL NOT IN (
+        SELECT cityHash64(tenant, session_id) FROM agents.deleted_sessions
+    )
+)
+WHERE NOT is_counter OR NOT is_reported;
 
--- When the trace was noted, by the store's clock: notes expire by it. Nothing else depends on it.
-ALTER TABLE agents.shared_traces_local ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS written_at DateTime MATERIALIZED now() CODEC(ZSTD(1));
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (44, '044_trace_usage.sql', 'c2c080018e43bdd9');
 
--- When the trace was noted, by the store's clock: notes expire by it. Nothing else depends on it.
-ALTER TABLE agents.shared_traces ON CLUSTER 'main-1' ADD COLUMN IF NOT EXISTS written_at DateTime MATERIALIZED now() CODEC(ZSTD(1));
+-- Sessions by the user they name; sessions that name none are no user's.
+CREATE OR REPLACE VIEW agents.users ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    user_id,
+    count() AS session_count,
+    countIf(errors > 0) AS error_session_count,
+    sum(traces) AS trace_count,
+    sum(spans) AS span_count,
+    sum(errors) AS error_count,
+    sum(calls) AS llm_call_count,
+    sum(tool_calls) AS tool_call_count,
+    fromUnixTimestamp64Nano(min(start_ns), 'UTC') AS first_seen,
+    fromUnixTimestamp64Nano(max(end_ns), 'UTC') AS last_seen,
+    sum(tokens_in) AS input_tokens,
+    sum(tokens_out) AS output_tokens,
+    sum(tokens) AS total_tokens,
+    reinterpret(sum(cost_nano_usd), 'Decimal(18, 9)') AS total_cost,
+    reinterpret(sum(input_cost_nano_usd), 'Decimal(18, 9)') AS input_cost,
+    reinterpret(sum(output_cost_nano_usd), 'Decimal(18, 9)') AS output_cost,
+    sum(unpriced) AS unpriced_span_count
+FROM (
+    SELECT
+        tenant,
+        user_id,
+        start_ns,
+        end_ns,
+        trace_count AS traces,
+        span_count AS spans,
+        error_count AS errors,
+        llm_call_count AS calls,
+        tool_call_count AS tool_calls,
+        input_tokens AS tokens_in,
+        output_tokens AS tokens_out,
+        total_tokens AS tokens,
+        cost_nano_usd,
+        input_cost_nano_usd,
+        output_cost_nano_usd,
+        unpriced_span_count AS unpriced
+    FROM agents.session_rollups FINAL
+    WHERE row_count > 0 AND user_id != '' AND cityHash64(tenant, session_id) GLOBAL NOT IN (
+        SELECT cityHash64(tenant, session_id) FROM agents.deleted_sessions
+    )
+)
+GROUP BY tenant, user_id;
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (37, '037_shared_traces_written_at.sql', '1675545488de3fdf');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (45, '045_users.sql', '0f6dfbc716136027');

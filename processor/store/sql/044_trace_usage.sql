@@ -64,6 +64,8 @@ FROM (
         usage.input_cost_nano_usd AS cost_in,
         usage.output_cost_nano_usd AS cost_out,
         usage.unpriced_count AS unpriced
-    WHERE span_count > 0 OR source = 2
+    WHERE (span_count > 0 OR source = 2) AND cityHash64(tenant, session_id) GLOBAL NOT IN (
+        SELECT cityHash64(tenant, session_id) FROM {database}.deleted_sessions
+    )
 )
 WHERE NOT is_counter OR NOT is_reported

@@ -38,6 +38,8 @@ FROM (
         output_cost_nano_usd,
         unpriced_span_count AS unpriced
     FROM {database}.session_rollups FINAL
-    WHERE row_count > 0 AND user_id != ''
+    WHERE row_count > 0 AND user_id != '' AND cityHash64(tenant, session_id) GLOBAL NOT IN (
+        SELECT cityHash64(tenant, session_id) FROM {database}.deleted_sessions
+    )
 )
 GROUP BY tenant, user_id
