@@ -82,6 +82,17 @@ def client(store_config: StoreConfig) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def asking(store: ClickHouseStore, store_config: StoreConfig) -> Iterator[Any]:
+    """What a person would query with who was told the database, so that names of tables do without it."""
+    opened = connect(store_config)
+    # The embedded engine keeps a `USE`; a server is told with each query.
+    opened.command(f"USE {store_config.database}")
+    opened.database = store_config.database
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
 def chdb_client(store_config: StoreConfig) -> Iterator[Callable[[str], Any]]:
     """`chdb_client(database)`: a client of the shared engine, that database's tables created."""
     clients: list[Any] = []

@@ -24,11 +24,13 @@ class Pipeline:
         config: RollupConfig | None = None,
         batches: BatchMaker | None = None,
         prices: Prices | None = None,
+        now_ns: int = NOW_NS,
     ) -> None:
         self._store = store
         self._config = config or RollupConfig()
         self._batches = batches or BatchMaker()
         self._prices = prices or Prices()
+        self._now_ns = now_ns
         self._now_s = 0.0
         self.restart()
 
@@ -40,7 +42,7 @@ class Pipeline:
 
     def deliver(self, tenant: str, payload: bytes, signal: Signal = Signal.TRACES) -> None:
         """One request, stored."""
-        batch = self._batches.make([Record(tenant, payload)], NOW_NS, signal)
+        batch = self._batches.make([Record(tenant, payload)], self._now_ns, signal)
         self._batch_seq += 1
         insert_wide(self._store, batch, WIDE_TABLES[signal])
         insert_narrow(self._store, batch, self._batch_seq)

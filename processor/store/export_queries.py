@@ -30,11 +30,7 @@ class ExportQueries(Reader):
         self, tenant: str, wanted: SessionFilter, sort_by: str, sort_order: SortOrder, limit: int, offset: int
     ) -> Blocks:
         """As `list_sessions`."""
-        return self._blocks(
-            all_sessions(
-                self._database, tenant, wanted, sort_by=sort_by, sort_order=sort_order, limit=limit, offset=offset
-            )
-        )
+        return self._blocks(all_sessions(self._database, tenant, wanted, sort_by, sort_order, limit, offset))
 
     def stream_threads(
         self, tenant: str, wanted: ThreadFilter, sort_by: str, sort_order: SortOrder, limit: int, offset: int

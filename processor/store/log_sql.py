@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from processor.store.session_sql import Statement
+from processor.store.statement import Statement
 
 BODY_CHARS_MAX = 65_536
 ATTRIBUTE_CHARS_MAX = 8_192

@@ -8,18 +8,17 @@ those of traces and spans nano-dollars.
 from __future__ import annotations
 
 from processor.store.export_queries import ALL, Blocks, ExportQueries
-from processor.store.reading import Block, Row
+from processor.store.reading import Block
+from processor.store.session_pages import SessionPages
 from processor.store.session_sql import (
     SORT_COLUMNS,
     STATUS_OF_END,
     SessionFilter,
     SessionStatus,
     SortOrder,
-    count_sessions,
-    one_session,
-    page_of_sessions,
 )
 from processor.store.span_sql import TRACE_READ_MAX
+from processor.store.statement import Row
 from processor.store.stats_queries import StatsQueries
 from processor.store.stats_sql import INTERVALS_MAX, TOPS, USER_SORT_COLUMNS, Interval, UserFilter
 from processor.store.thread_sql import (
@@ -32,7 +31,7 @@ from processor.store.thread_sql import (
 )
 from processor.store.trace_queries import TraceQueries
 from processor.store.trace_sql import SPANS_MAX, SPANS_PER_TRACE_MAX
-from processor.store.usage_sql import DIMENSIONS, breakdown_of_session, count_models, page_of_models
+from processor.store.usage_sql import DIMENSIONS, breakdown, breakdown_of_session, count_models, page_of_models
 
 __all__ = [
     "ALL",
@@ -60,35 +59,12 @@ __all__ = [
 ]
 
 
-class SessionQueries(TraceQueries, StatsQueries, ExportQueries):
+class SessionQueries(SessionPages, TraceQueries, StatsQueries, ExportQueries):
     """The reader of one database through one client. Errors: those of `Reader`."""
-
-    def list_sessions(
-        self,
-        tenant: str,
-        wanted: SessionFilter,
-        *,
-        sort_by: str = "start",
-        sort_order: SortOrder = "desc",
-        limit: int = 50,
-        offset: int = 0,
-    ) -> tuple[list[Row], int]:
-        """One page of sessions, and how many there are on all pages."""
-        page = page_of_sessions(
-            self._database, tenant, wanted, sort_by=sort_by, sort_order=sort_order, limit=limit, offset=offset
-        )
-        return self._page(count_sessions(self._database, tenant, wanted), page, offset)
-
-    def get_session(self, tenant: str, session_id: str) -> Row | None:
-        """One session, None where there is none."""
-        return self._one(one_session(self._database, tenant, session_id))
 
     def session_breakdown(self, tenant: str, session_id: str) -> dict[str, list[Row]]:
         """What counts in a session, by each of `DIMENSIONS`: rows with `name` and sums, the most expensive first."""
-        parts: dict[str, list[Row]] = {part: [] for part in DIMENSIONS}
-        for row in self._rows(breakdown_of_session(self._database, tenant, session_id)):
-            parts[row["part"]].append(row)
-        return parts
+        return breakdown(self._rows(breakdown_of_session(self._database, tenant, session_id)))
 
     def list_models(
         self, tenant: str, *, unpriced: bool = False, limit: int = 50, offset: int = 0

@@ -12,9 +12,7 @@ from typing import Any, Final, Protocol, cast
 import polars as pl
 
 from processor.store.connection import driver_errors_translated
-from processor.store.session_sql import Statement
-
-Row = dict[str, Any]
+from processor.store.statement import Row, Statement
 
 _SPILLING: Final = {
     "max_bytes_before_external_group_by": 512 * 1024 * 1024,

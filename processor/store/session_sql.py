@@ -1,46 +1,58 @@
 """SQL for lists of sessions, as data.
 
 Must never put a value into SQL text: values are bound by the server, identifiers are ours. The tenant stands first in
-every WHERE. Reads the view `sessions`, which hides the older versions that the tables below it keep until a merge.
-Source of names and limits: SESSIONS_API, `GET /v1/sessions`.
+every WHERE. Reads `session_rollups`, which holds older versions of rows until a merge: each statement says how it tells
+them apart. Source of names and limits: SESSIONS_API, `GET /v1/sessions`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from processor.store.statement import Statement
 
 SortOrder = Literal["asc", "desc"]
 SessionStatus = Literal["UNSET", "OK", "ERROR"]
 
-SORT_COLUMNS = {
+SORT_COLUMNS: Final = {
     "id": "session_id",
     "name": "name",
-    "start": "first_seen",
-    "end": "last_seen",
+    "start": "start_ns",
+    "end": "end_ns",
     "trace_count": "trace_count",
-    "total_cost": "total_cost",
+    "total_cost": "cost_nano_usd",
     "total_tokens": "total_tokens",
-    "latency_ms": "duration_ms",
+    "latency_ms": "end_ns - start_ns",
     "user_id": "user_id",
     "error_count": "error_count",
-    "active_ms": "active_ms",
+    "active_ms": "active_ns",
     "span_count": "span_count",
-    "last_seen": "last_seen",
+    "last_seen": "end_ns",
 }
-"""Sort keys of the API and the column of the view `sessions` behind each."""
+"""Sort keys of the API and what stands behind each in `session_rollups`."""
 
 STATUS_OF_END: Final[dict[str, SessionStatus]] = {"success": "OK", "error": "ERROR"}
 """How a session ended, in the words of traces; what is not here is UNSET."""
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
-_SESSION_COLUMNS = """session_id, name, user_id, thread_id,
-    toUnixTimestamp64Nano(first_seen) AS start_ns, toUnixTimestamp64Nano(last_seen) AS end_ns,
-    duration_ms, active_ms, llm_ms, ttft_ms, trace_count, span_count, error_count, llm_call_count, tool_call_count,
+_COLUMNS: Final = """session_id, name, user_id, thread_id, start_ns, end_ns,
+    (end_ns - start_ns) / 1e6 AS duration_ms, active_ns / 1e6 AS active_ms, llm_ns / 1e6 AS llm_ms,
+    if(ttft_count > 0, ttft_ns / ttft_count / 1e6, NULL) AS ttft_ms,
+    trace_count, span_count, error_count, llm_call_count, tool_call_count,
     input_tokens, output_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
-    total_cost, input_cost, output_cost, unpriced_span_count, models, providers, services,
-    tags, metadata, environment, end_state, end_reason, input_preview, output_preview"""
+    reinterpret(cost_nano_usd, 'Decimal(18, 9)') AS total_cost,
+    reinterpret(input_cost_nano_usd, 'Decimal(18, 9)') AS input_cost,
+    reinterpret(output_cost_nano_usd, 'Decimal(18, 9)') AS output_cost,
+    unpriced_span_count, models, providers, services,
+    tags, metadata_map AS metadata, environment, end_state, end_reason, input_preview, output_preview"""
+
+_LIVE: Final = "row_count > 0"
+_SEARCHED: Final = r"lowerUTF8(concat(session_id, '\0', name))"
+"""What `idx_search` is an index of, word for word."""
+_LIKE_ESCAPES: Final = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,83 +77,103 @@ class SessionFilter:
     min_duration_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL with `{name:Type}` places, and what is bound to them."""
-
-    sql: str
-    parameters: dict[str, Any]
-
-
 def count_sessions(database: str, tenant: str, wanted: SessionFilter) -> Statement:
     """How many sessions `wanted` selects: one row, one column."""
     where, parameters = selected(tenant, wanted)
-    return Statement(f"SELECT count() AS total FROM {database}.sessions WHERE {where}", parameters)
-
-
-def page_of_sessions(
-    database: str,
-    tenant: str,
-    wanted: SessionFilter,
-    *,
-    sort_by: str,
-    sort_order: SortOrder,
-    limit: int,
-    offset: int,
-) -> Statement:
-    """One page, ties broken by session id. The inner query reads the narrow columns of all, the outer a page of all."""
-    assert sort_by in SORT_COLUMNS
-    assert sort_order in ("asc", "desc")
-    where, parameters = selected(tenant, wanted)
-    order = f"ORDER BY {SORT_COLUMNS[sort_by]} {sort_order.upper()}, session_id ASC"
     return Statement(
-        f"""SELECT {_SESSION_COLUMNS}
-FROM {database}.sessions
-WHERE tenant = {{tenant:String}} AND session_id IN (
-    SELECT session_id FROM {database}.sessions WHERE {where}
-    {order} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}
+        f"SELECT count() AS total FROM {database}.session_rollups FINAL WHERE {where} AND {_LIVE}", parameters
+    )
+
+
+def candidates(
+    database: str, tenant: str, wanted: SessionFilter, sort_by: str, sort_order: SortOrder, limit: int
+) -> Statement:
+    """The first of all stored rows, older versions among them, of the sessions that `wanted` selects.
+
+    Shape: `session_id, place` (what is sorted by), in the order of the list. Some orders are read from projections.
+    """
+    where, parameters = selected(tenant, wanted)
+    return Statement(
+        f"""SELECT session_id, {SORT_COLUMNS[sort_by]} AS place
+FROM {database}.session_rollups
+WHERE {where} AND {_LIVE}
+{_order(sort_by, sort_order)} LIMIT {{limit:UInt64}}""",
+        {**parameters, "limit": limit},
+    )
+
+
+def newest_of(
+    database: str, tenant: str, wanted: SessionFilter, sort_by: str, sort_order: SortOrder, session_ids: Sequence[str]
+) -> Statement:
+    """The same of the newest rows of these sessions: those that `wanted` selects, each once."""
+    where, parameters = selected(tenant, wanted)
+    return Statement(
+        f"""SELECT session_id, argMax({SORT_COLUMNS[sort_by]}, version) AS place
+FROM {database}.session_rollups
+WHERE tenant = {{tenant:String}} AND session_id IN {{session_ids:Array(String)}}
+GROUP BY session_id
+HAVING argMax({where} AND {_LIVE}, version)
+ORDER BY place {sort_order.upper()}, session_id ASC""",
+        {**parameters, "session_ids": list(session_ids)},
+    )
+
+
+def some_sessions(database: str, tenant: str, session_ids: Sequence[str]) -> Statement:
+    """Those of these sessions that there are, in any order."""
+    return Statement(
+        f"""SELECT {_COLUMNS} FROM (
+    SELECT *, metadata_map FROM {database}.session_rollups
+    WHERE tenant = {{tenant:String}} AND session_id IN {{session_ids:Array(String)}}
+    ORDER BY version DESC LIMIT 1 BY session_id
 )
-{order}""",
+WHERE {_LIVE}""",
+        {"tenant": tenant, "session_ids": list(session_ids)},
+    )
+
+
+def page_of_ids(
+    database: str, tenant: str, wanted: SessionFilter, sort_by: str, sort_order: SortOrder, limit: int, offset: int
+) -> Statement:
+    """The ids of one page, out of the newest rows of all sessions: any page, in the time that merging them takes."""
+    where, parameters = selected(tenant, wanted)
+    return Statement(
+        f"""SELECT session_id
+FROM {database}.session_rollups FINAL
+WHERE {where} AND {_LIVE}
+{_order(sort_by, sort_order)} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
         {**parameters, "limit": limit, "offset": offset},
     )
 
 
 def all_sessions(
-    database: str,
-    tenant: str,
-    wanted: SessionFilter,
-    *,
-    sort_by: str,
-    sort_order: SortOrder,
-    limit: int,
-    offset: int,
+    database: str, tenant: str, wanted: SessionFilter, sort_by: str, sort_order: SortOrder, limit: int, offset: int
 ) -> Statement:
-    """The same for any number of rows: read once, and sorted whole."""
-    assert sort_by in SORT_COLUMNS
-    assert sort_order in ("asc", "desc")
+    """The same, whole, for any number of rows: read once, and sorted as they are."""
     where, parameters = selected(tenant, wanted)
     return Statement(
-        f"""SELECT {_SESSION_COLUMNS}
-FROM {database}.sessions
-WHERE {where}
-ORDER BY {SORT_COLUMNS[sort_by]} {sort_order.upper()}, session_id ASC
-LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
+        f"""SELECT {_COLUMNS}
+FROM {database}.session_rollups FINAL
+WHERE {where} AND {_LIVE}
+{_order(sort_by, sort_order)} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
         {**parameters, "limit": limit, "offset": offset},
     )
 
 
 def one_session(database: str, tenant: str, session_id: str) -> Statement:
-    """The session of this id: one row or none."""
+    """The session of this id: one row or none. From the table: planning a query of the view takes twice as long."""
     return Statement(
-        f"""SELECT {_SESSION_COLUMNS}
-FROM {database}.sessions
-WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}""",
+        f"""SELECT {_COLUMNS} FROM (
+    SELECT *, metadata_map FROM {database}.session_rollups
+    WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}
+    ORDER BY version DESC LIMIT 1
+)
+WHERE {_LIVE}""",
         {"tenant": tenant, "session_id": session_id},
     )
 
 
 def selected(tenant: str, wanted: SessionFilter) -> tuple[str, dict[str, Any]]:
-    """A condition on the view `sessions`, and what is bound in it."""
+    """A condition on `session_rollups`, and what is bound in it."""
     clauses = ["tenant = {tenant:String}"]
     parameters: dict[str, Any] = {"tenant": tenant}
     for condition, name, value in (*_bounds(wanted), *_labels(wanted)):
@@ -149,10 +181,10 @@ def selected(tenant: str, wanted: SessionFilter) -> tuple[str, dict[str, Any]]:
             clauses.append(condition)
             parameters[name] = value
     if wanted.start_ns is not None:
-        clauses.append("toUnixTimestamp64Nano(last_seen) >= {from_ns:Int64}")
+        clauses.append("end_ns >= {from_ns:Int64}")
         parameters["from_ns"] = _int64(wanted.start_ns)
     if wanted.end_ns is not None:
-        clauses.append("toUnixTimestamp64Nano(first_seen) <= {to_ns:Int64}")
+        clauses.append("start_ns <= {to_ns:Int64}")
         parameters["to_ns"] = _int64(wanted.end_ns)
     if wanted.status is not None:
         clauses.append(f"end_state {'NOT ' * (wanted.status == 'UNSET')}IN {{ends:Array(String)}}")
@@ -162,28 +194,26 @@ def selected(tenant: str, wanted: SessionFilter) -> tuple[str, dict[str, Any]]:
     for number, (key, value) in enumerate(wanted.metadata):
         place = f"{{metadata_key_{number}:String}}"
         # A key that is not there reads as ''.
-        clauses.append(f"mapContains(metadata, {place}) AND metadata[{place}] = {{metadata_{number}:String}}")
+        clauses.append(f"mapContains(metadata_map, {place}) AND metadata_map[{place}] = {{metadata_{number}:String}}")
         parameters |= {f"metadata_key_{number}": key, f"metadata_{number}": value}
     return " AND ".join(clauses), parameters
 
 
 def _bounds(wanted: SessionFilter) -> tuple[tuple[str, str, int], ...]:
     """Conditions, the name of what is bound in each, and its value; 0 for those that are not asked for."""
-    # Not by duration_ms: as a float it may fall short of itself.
-    length = "toUnixTimestamp64Nano(last_seen) - toUnixTimestamp64Nano(first_seen)"
-    cost = "total_cost >= reinterpret({min_cost_nano_usd:Int64}, 'Decimal(18, 9)')"
     return (
-        (cost, "min_cost_nano_usd", _int64(wanted.min_cost_nano_usd)),
+        ("cost_nano_usd >= {min_cost_nano_usd:Int64}", "min_cost_nano_usd", _int64(wanted.min_cost_nano_usd)),
         ("total_tokens >= {min_tokens:Int64}", "min_tokens", _int64(wanted.min_tokens)),
-        (f"{length} >= {{min_duration_ns:Int64}}", "min_duration_ns", _int64(wanted.min_duration_ns)),
+        ("end_ns - start_ns >= {min_duration_ns:Int64}", "min_duration_ns", _int64(wanted.min_duration_ns)),
     )
 
 
 def _labels(wanted: SessionFilter) -> tuple[tuple[str, str, str], ...]:
     """The same for texts; '' for those that are not asked for."""
+    name_like = "lowerUTF8({name_like:String})"
     return (
-        (f"({contains('session_id', 'search')} OR {contains('name', 'search')})", "search", wanted.search),
-        (contains("name", "name_part"), "name_part", wanted.name),
+        (f"{_SEARCHED} LIKE lowerUTF8({{search:String}})", "search", _like(wanted.search)),
+        (f"{_SEARCHED} LIKE {name_like} AND lowerUTF8(name) LIKE {name_like}", "name_like", _like(wanted.name)),
         ("user_id = {user_id:String}", "user_id", wanted.user_id),
         ("thread_id = {thread_id:String}", "thread_id", wanted.thread_id),
         ("environment = {environment:String}", "environment", wanted.environment),
@@ -191,6 +221,17 @@ def _labels(wanted: SessionFilter) -> tuple[tuple[str, str, str], ...]:
         ("has(models, {model:String})", "model", wanted.model),
         ("has(services, {service:String})", "service", wanted.service),
     )
+
+
+def _like(part: str) -> str:
+    """A pattern: the text stands somewhere. `%` and `_` are ordinary characters of ids."""
+    return f"%{part.translate(_LIKE_ESCAPES)}%" if part else ""
+
+
+def _order(sort_by: str, sort_order: SortOrder) -> str:
+    assert sort_by in SORT_COLUMNS
+    assert sort_order in ("asc", "desc")
+    return f"ORDER BY {SORT_COLUMNS[sort_by]} {sort_order.upper()}, session_id ASC"
 
 
 def contains(column: str, parameter: str) -> str:

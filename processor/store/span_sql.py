@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from processor.model import SESSION_SPANS
-from processor.store.session_sql import Statement
+from processor.store.statement import Statement
 from processor.store.trace_sql import NARROW_COLUMNS
 
 TRACE_READ_MAX: Final = 110_000

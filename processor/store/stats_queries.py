@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from processor.store.reading import Reader, Row
+from processor.store.reading import Reader
 from processor.store.session_sql import SessionFilter, SortOrder
+from processor.store.statement import Row
 from processor.store.stats_sql import (
     TOPS,
     Interval,

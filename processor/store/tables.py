@@ -161,7 +161,7 @@ def _altered(table: Table | View, migration: Migration) -> Table:
 def _columns(text: str) -> Iterator[Column]:
     for item in _split(text):
         name, _, rest = item.partition(" ")
-        if name == "INDEX":
+        if name in ("INDEX", "PROJECTION"):
             continue
         after = _AFTER_TYPE.search(rest)
         kind = after[1] if after and after[1] != "CODEC" else ""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from processor.store.session_sql import SortOrder, Statement, contains
+from processor.store.session_sql import SortOrder, contains
+from processor.store.statement import Statement
 
 ThreadStatus = Literal["active", "idle"]
 

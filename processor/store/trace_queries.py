@@ -8,8 +8,9 @@ import polars as pl
 
 from processor.model import SESSION_SPANS
 from processor.store.log_sql import count_session_logs, session_logs
-from processor.store.reading import Reader, Row
+from processor.store.reading import Reader
 from processor.store.span_sql import count_spans, page_of_spans, rows_of_span, rows_of_trace, whole_span
+from processor.store.statement import Row
 from processor.store.trace_sql import READ_MAX, count_traces, details_of_spans, page_of_traces, spans_of_traces
 
 

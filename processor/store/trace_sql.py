@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from processor.model import SESSION_SPANS
-from processor.store.session_sql import Statement
+from processor.store.statement import Statement
 
 SPANS_PER_TRACE_MAX = 1_000  # shown
 SPANS_MAX = 10_000

@@ -254,6 +254,8 @@ INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distribu
 
 -- One session's rollup. The version is the sum of the versions of its trace rows: a fuller row always wins.
 -- row_count = 0: all its traces moved to other sessions.
+-- The first page in the orders that people ask for most is read from the projections, parts of ids and names are found by
+-- the index; both lead to rows of any version, and who asks looks which are the newest (session_pages.py).
 CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
 (
     tenant LowCardinality(String),
@@ -294,16 +296,27 @@ CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
     providers Array(LowCardinality(String)),
     services Array(LowCardinality(String)),
     tags Array(LowCardinality(String)),
-    metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)')
+    metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)'),
+    INDEX idx_search lowerUTF8(concat(session_id, '\0', name)) TYPE text(tokenizer = ngrams(3)),
+    PROJECTION by_name (SELECT tenant, name, session_id, version, row_count ORDER BY tenant, name, session_id),
+    PROJECTION by_user (SELECT tenant, user_id, session_id, version, row_count ORDER BY tenant, user_id, session_id),
+    PROJECTION by_start (
+        SELECT tenant, start_ns, end_ns, session_id, version, row_count ORDER BY tenant, start_ns, session_id
+    ),
+    PROJECTION by_end (
+        SELECT tenant, end_ns, start_ns, session_id, version, row_count ORDER BY tenant, end_ns, session_id
+    )
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version)
 ORDER BY (tenant, session_id)
-SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024;
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 256, min_compress_block_size = 16384,
+    deduplicate_merge_projection_mode = 'rebuild',
+    lightweight_mutation_projection_mode = 'rebuild';
 
 CREATE TABLE IF NOT EXISTS agents.session_rollups ON CLUSTER 'main-1' AS agents.session_rollups_local
 ENGINE = Distributed('main-1', 'agents', 'session_rollups_local', cityHash64(tenant, session_id));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', '2330b6f3d0c18a45');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', '186dfe9a7846f300');
 
 -- How far an embedded process has rolled up: spans with a larger batch_seq are rolled up again at the next start.
 CREATE TABLE IF NOT EXISTS agents.rollup_checkpoints_local ON CLUSTER 'main-1'
@@ -621,3 +634,180 @@ FROM (
 GROUP BY tenant, thread_id;
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (16, '016_threads.sql', 'eaf3c3da5af7f701');
+
+-- One row a trace in a session, plain types, no FINAL to remember. A trace that names two sessions has a row in each, with
+-- its own spans, so rows add up. What counters add up to is no trace: `trace_usage` and `sessions` know it.
+CREATE OR REPLACE VIEW agents.traces ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    session_id,
+    trace_id,
+    transform(source, [0, 1], ['span', 'log'], '') AS reported_by,
+    name,
+    transform(status_code, [1, 2], ['OK', 'ERROR'], 'UNSET') AS status,
+    user_id,
+    thread_id,
+    environment,
+    end_state,
+    end_reason,
+    fromUnixTimestamp64Nano(start_ns, 'UTC') AS first_seen,
+    fromUnixTimestamp64Nano(end_ns, 'UTC') AS last_seen,
+    (end_ns - start_ns) / 1e6 AS duration_ms,
+    llm_ns / 1e6 AS llm_ms,
+    if(ttft_count > 0, ttft_ns / ttft_count / 1e6, NULL) AS ttft_ms,
+    span_count,
+    error_count,
+    llm_call_count,
+    tool_call_count,
+    input_tokens,
+    output_tokens,
+    total_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    reasoning_tokens,
+    reinterpret(cost_nano_usd, 'Decimal(18, 9)') AS total_cost,
+    reinterpret(input_cost_nano_usd, 'Decimal(18, 9)') AS input_cost,
+    reinterpret(output_cost_nano_usd, 'Decimal(18, 9)') AS output_cost,
+    unpriced_span_count,
+    models,
+    providers,
+    services,
+    tags,
+    input_preview,
+    output_preview
+FROM agents.session_traces FINAL
+WHERE span_count > 0;
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (20, '020_traces.sql', '7473e1ee5e97a483');
+
+-- What counts, by trace, model, provider and service: `session_usage` before it is summed, with the time of the trace, for
+-- what a model took over time. Errors outside of model calls stand under model ''. What counters add up to (source 2)
+-- counts where neither spans nor log records report tokens or cost, as in the session.
+CREATE OR REPLACE VIEW agents.trace_usage ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    session_id,
+    trace_id,
+    fromUnixTimestamp64Nano(start_ns, 'UTC') AS first_seen,
+    fromUnixTimestamp64Nano(end_ns, 'UTC') AS last_seen,
+    model,
+    provider,
+    service,
+    calls AS call_count,
+    errors AS error_count,
+    tokens_in AS input_tokens,
+    tokens_out AS output_tokens,
+    tokens AS total_tokens,
+    tokens_read AS cache_read_tokens,
+    tokens_written AS cache_write_tokens,
+    tokens_reasoning AS reasoning_tokens,
+    reinterpret(cost, 'Decimal(18, 9)') AS total_cost,
+    reinterpret(cost_in, 'Decimal(18, 9)') AS input_cost,
+    reinterpret(cost_out, 'Decimal(18, 9)') AS output_cost,
+    unpriced AS unpriced_count
+FROM (
+    SELECT
+        tenant,
+        session_id,
+        trace_id,
+        start_ns,
+        end_ns,
+        model,
+        provider,
+        service,
+        calls,
+        errors,
+        tokens_in,
+        tokens_out,
+        tokens,
+        tokens_read,
+        tokens_written,
+        tokens_reasoning,
+        cost,
+        cost_in,
+        cost_out,
+        unpriced,
+        source = 2 AS is_counter,
+        max(NOT is_counter AND tokens + cost > 0) OVER (PARTITION BY tenant, session_id) AS is_reported
+    FROM agents.session_traces FINAL
+    ARRAY JOIN
+        usage.model AS model,
+        usage.provider AS provider,
+        usage.service AS service,
+        usage.call_count AS calls,
+        usage.error_count AS errors,
+        usage.input_tokens AS tokens_in,
+        usage.output_tokens AS tokens_out,
+        usage.total_tokens AS tokens,
+        usage.cache_read_tokens AS tokens_read,
+        usage.cache_write_tokens AS tokens_written,
+        usage.reasoning_tokens AS tokens_reasoning,
+        usage.cost_nano_usd AS cost,
+        usage.input_cost_nano_usd AS cost_in,
+        usage.output_cost_nano_usd AS cost_out,
+        usage.unpriced_count AS unpriced
+    WHERE span_count > 0 OR source = 2
+)
+WHERE NOT is_counter OR NOT is_reported;
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (21, '021_trace_usage.sql', '2258194ef3d0cc86');
+
+-- Sessions by the user they name; sessions that name none are no user's.
+CREATE OR REPLACE VIEW agents.users ON CLUSTER 'main-1' AS
+SELECT
+    tenant,
+    user_id,
+    count() AS session_count,
+    countIf(errors > 0) AS error_session_count,
+    sum(traces) AS trace_count,
+    sum(spans) AS span_count,
+    sum(errors) AS error_count,
+    sum(calls) AS llm_call_count,
+    sum(tool_calls) AS tool_call_count,
+    fromUnixTimestamp64Nano(min(start_ns), 'UTC') AS first_seen,
+    fromUnixTimestamp64Nano(max(end_ns), 'UTC') AS last_seen,
+    sum(tokens_in) AS input_tokens,
+    sum(tokens_out) AS output_tokens,
+    sum(tokens) AS total_tokens,
+    reinterpret(sum(cost_nano_usd), 'Decimal(18, 9)') AS total_cost,
+    reinterpret(sum(input_cost_nano_usd), 'Decimal(18, 9)') AS input_cost,
+    reinterpret(sum(output_cost_nano_usd), 'Decimal(18, 9)') AS output_cost,
+    sum(unpriced) AS unpriced_span_count
+FROM (
+    SELECT
+        tenant,
+        user_id,
+        start_ns,
+        end_ns,
+        trace_count AS traces,
+        span_count AS spans,
+        error_count AS errors,
+        llm_call_count AS calls,
+        tool_call_count AS tool_calls,
+        input_tokens AS tokens_in,
+        output_tokens AS tokens_out,
+        total_tokens AS tokens,
+        cost_nano_usd,
+        input_cost_nano_usd,
+        output_cost_nano_usd,
+        unpriced_span_count AS unpriced
+    FROM agents.session_rollups FINAL
+    WHERE row_count > 0 AND user_id != ''
+)
+GROUP BY tenant, user_id;
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (22, '022_users.sql', '70bb719e8b36a438');
+
+-- When a trace was, by its id: what Grafana's ClickHouse data source and other tools made for the contrib ClickHouse
+-- exporter ask before they ask `otel_traces`. There a table that a materialized view fills; here a view over the spans'
+-- bloom filter index, so that nothing is stored twice, and a span that is sent again changes nothing.
+CREATE OR REPLACE VIEW agents.otel_traces_trace_id_ts ON CLUSTER 'main-1' AS
+SELECT
+    TraceId,
+    toDateTime(min(Timestamp)) AS Start,
+    toDateTime(max(Timestamp)) AS End
+FROM agents.otel_traces
+WHERE TraceId != ''
+GROUP BY TraceId;
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (23, '023_otel_traces_trace_id_ts.sql', 'c9718912bef44ef3');

@@ -12,12 +12,16 @@ from processor.store.log_sql import count_session_logs, session_logs
 from processor.store.session_sql import (
     SORT_COLUMNS,
     SessionFilter,
-    Statement,
+    all_sessions,
+    candidates,
     count_sessions,
+    newest_of,
     one_session,
-    page_of_sessions,
+    page_of_ids,
+    some_sessions,
 )
 from processor.store.span_sql import count_spans, page_of_spans, rows_of_span, rows_of_trace, whole_span
+from processor.store.statement import Statement
 from processor.store.stats_sql import (
     USER_SORT_COLUMNS,
     UserFilter,
@@ -48,7 +52,11 @@ SPAN = {"trace_id": EVIL, "span_id": EVIL, "service": EVIL, "name": EVIL, "start
 
 STATEMENTS = {
     "count_sessions": count_sessions("db", EVIL, WANTED),
-    "page_of_sessions": page_of_sessions("db", EVIL, WANTED, sort_by="name", sort_order="asc", limit=1, offset=2),
+    "candidates": candidates("db", EVIL, WANTED, "name", "asc", 1),
+    "newest_of": newest_of("db", EVIL, WANTED, "name", "asc", [EVIL]),
+    "page_of_ids": page_of_ids("db", EVIL, WANTED, "name", "asc", 1, 2),
+    "all_sessions": all_sessions("db", EVIL, WANTED, "name", "asc", 1, 2),
+    "some_sessions": some_sessions("db", EVIL, [EVIL]),
     "one_session": one_session("db", EVIL, EVIL),
     "count_traces": count_traces("db", EVIL, EVIL),
     "page_of_traces": page_of_traces("db", EVIL, EVIL, 1, 2),
@@ -97,7 +105,7 @@ def test_every_part_of_a_filter_of_sessions_is_asked_for() -> None:
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
 def test_every_read_of_a_table_asks_for_the_tenant_first(statement: Statement) -> None:
     """No table is read without a tenant, and the tenant leads every WHERE on one."""
-    reads = re.findall(r"FROM db\.\w+\s+(.{24})", statement.sql, re.DOTALL)
+    reads = re.findall(r"FROM db\.\w+(?: FINAL)?\s+(.{24})", statement.sql, re.DOTALL)
     assert reads
     assert all(re.match(r"WHERE [tT]enant = \{tenant", read) for read in reads)
 
@@ -105,9 +113,12 @@ def test_every_read_of_a_table_asks_for_the_tenant_first(statement: Statement) -
 @pytest.mark.parametrize("key", SORT_COLUMNS)
 def test_every_sort_ends_with_the_id(key: str) -> None:
     """Pages are stable whatever they are sorted by."""
-    statement = page_of_sessions("db", "t", SessionFilter(), sort_by=key, sort_order="desc", limit=1, offset=0)
-    orders = re.findall(r"ORDER BY .*?(?= LIMIT|$)", statement.sql)
-    assert orders == [f"ORDER BY {SORT_COLUMNS[key]} DESC, session_id ASC"] * 2
+    for statement, place in (
+        (candidates("db", "t", SessionFilter(), key, "desc", 1), SORT_COLUMNS[key]),
+        (page_of_ids("db", "t", SessionFilter(), key, "desc", 1, 0), SORT_COLUMNS[key]),
+        (newest_of("db", "t", SessionFilter(), key, "desc", ["s"]), "place"),
+    ):
+        assert re.findall(r"ORDER BY .*?(?= LIMIT|$)", statement.sql) == [f"ORDER BY {place} DESC, session_id ASC"]
 
 
 @pytest.mark.parametrize("key", THREAD_SORT_COLUMNS)

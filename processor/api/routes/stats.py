@@ -11,6 +11,7 @@ from starlette.responses import Response
 from processor.api.context import Context
 from processor.api.exports.tables import MODELS, USERS
 from processor.api.exports.wanted import FILES, export_limit, exported, format_of, page_limit
+from processor.api.kept import Kept
 from processor.api.models import ModelList, Pagination, model_usage_of
 from processor.api.parameters import (
     METADATA_PARAMETER,
@@ -25,6 +26,7 @@ from processor.api.stats import StatsItem, UserList, default_interval, intervals
 from processor.store.queries import INTERVALS_MAX, Interval, SessionFilter, UserFilter
 
 TOP_MAX: Final = 100
+_KEPT_FROM_SESSIONS: Final = 100_000  # statistics of fewer are always made anew
 
 
 class StatsParameters(FilterParameters):
@@ -39,6 +41,7 @@ class StatsParameters(FilterParameters):
 def stats_routes(context: Context) -> APIRouter:
     """`/v1/sessions/stats`, `/v1/users` and `/v1/models`."""
     router, pool, tenant = APIRouter(), context.pool, context.tenant
+    answers: Kept[StatsItem] = Kept(lambda item, _: item.data.session_count >= _KEPT_FROM_SESSIONS)
 
     @router.get("/v1/sessions/stats", openapi_extra={"parameters": [METADATA_PARAMETER]})
     def session_stats(
@@ -49,6 +52,9 @@ def stats_routes(context: Context) -> APIRouter:
 
         Quantiles are those of a DDSketch, within one percent of the value; everything else is exact.
         """
+        return answers.of((tenant, wanted, parameters.interval, parameters.top), lambda: stats(parameters, wanted))
+
+    def stats(parameters: StatsParameters, wanted: SessionFilter) -> StatsItem:
         with pool.reader() as queries:
             starts = queries.starts_of_sessions(tenant, wanted) or (0, 0)
             interval = parameters.interval or default_interval(*starts)

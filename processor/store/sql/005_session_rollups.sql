@@ -1,5 +1,7 @@
 -- One session's rollup. The version is the sum of the versions of its trace rows: a fuller row always wins.
 -- row_count = 0: all its traces moved to other sessions.
+-- The first page in the orders that people ask for most is read from the projections, parts of ids and names are found by
+-- the index; both lead to rows of any version, and who asks looks which are the newest (session_pages.py).
 CREATE TABLE IF NOT EXISTS {database}.session_rollups
 (
     tenant LowCardinality(String),
@@ -40,8 +42,19 @@ CREATE TABLE IF NOT EXISTS {database}.session_rollups
     providers Array(LowCardinality(String)),
     services Array(LowCardinality(String)),
     tags Array(LowCardinality(String)),
-    metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)')
+    metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)'),
+    INDEX idx_search lowerUTF8(concat(session_id, '\0', name)) TYPE text(tokenizer = ngrams(3)),
+    PROJECTION by_name (SELECT tenant, name, session_id, version, row_count ORDER BY tenant, name, session_id),
+    PROJECTION by_user (SELECT tenant, user_id, session_id, version, row_count ORDER BY tenant, user_id, session_id),
+    PROJECTION by_start (
+        SELECT tenant, start_ns, end_ns, session_id, version, row_count ORDER BY tenant, start_ns, session_id
+    ),
+    PROJECTION by_end (
+        SELECT tenant, end_ns, start_ns, session_id, version, row_count ORDER BY tenant, end_ns, session_id
+    )
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (tenant, session_id)
-SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 256, min_compress_block_size = 16384,
+    deduplicate_merge_projection_mode = 'rebuild',
+    lightweight_mutation_projection_mode = 'rebuild'
