@@ -12,6 +12,7 @@ from processor.store.log_sql import count_session_logs, session_logs
 from processor.store.session_sql import (
     SORT_COLUMNS,
     SessionFilter,
+    all_sessions,
     candidates,
     count_sessions,
     newest_of,
@@ -54,6 +55,7 @@ STATEMENTS = {
     "candidates": candidates("db", EVIL, WANTED, "name", "asc", 1),
     "newest_of": newest_of("db", EVIL, WANTED, "name", "asc", [EVIL]),
     "page_of_ids": page_of_ids("db", EVIL, WANTED, "name", "asc", 1, 2),
+    "all_sessions": all_sessions("db", EVIL, WANTED, "name", "asc", 1, 2),
     "some_sessions": some_sessions("db", EVIL, [EVIL]),
     "one_session": one_session("db", EVIL, EVIL),
     "count_traces": count_traces("db", EVIL, EVIL),
