@@ -12,7 +12,7 @@ NO_SESSIONS = pl.DataFrame(schema={"tenant": pl.String, "session_id": pl.String}
 
 def test_spans_without_a_narrow_row_are_those_of_the_conventions() -> None:
     """A new rule for spans that roll-ups leave out must be known to the purge too."""
-    assert SKIPPED == {key.name: value for key, value in Conventions.load().skip}
+    assert {key.name: value for key, value in Conventions.load().skip} == SKIPPED
 
 
 def test_nothing_to_remove_is_no_statement() -> None:
