@@ -48,7 +48,7 @@ def judge(traces: pl.DataFrame, members: pl.DataFrame, places: pl.DataFrame, del
     Shape: `traces`, `tenant, trace_id`, distinct; `members` as `model.STORED_SPANS` and `places` as
     `model.DELETED_SPANS`, all of these traces; any order, duplicates allowed. `deleted`: `tenant, session_id`.
     A span belongs to a deleted session by binding, over spans and places together; what had a place before is gone
-    again. A version that names a deleted session is gone also where another speaks for the span.
+    again. A version that names a deleted session is gone also where another speaks for the span and names none.
     """
     members = members.unique(_MEMBER_KEY)
     places = places.filter(pl.col("span_id") != "").unique(_MEMBER_KEY)
@@ -61,12 +61,15 @@ def judge(traces: pl.DataFrame, members: pl.DataFrame, places: pl.DataFrame, del
     speaking = whole.spans.with_columns(session=hidden(whole.spans, session)).filter(pl.col("session") != "")
     speaking = speaking.select(*_MEMBER_KEY, "session")
     of_span = speaking.select(*_SPAN_KEY, "session")
-    gone = fresh.join(of_span, on=_SPAN_KEY, how="left", maintain_order="left").with_columns(
+    # A span that stays and names a deleted session itself, less strongly than another does, says no less than they.
+    naming = whole.spans.filter(_is_deleted("session_id")).select(*_SPAN_KEY, names=pl.lit(True))
+    gone = fresh.join(of_span, on=_SPAN_KEY, how="left", maintain_order="left")
+    gone = gone.join(naming, on=_SPAN_KEY, how="left", maintain_order="left").with_columns(
         session=pl.coalesce(
-            "session",
-            pl.when(~_speaks(whole.spans, fresh) & _is_deleted("session_id")).then("session_id"),
+            "session", pl.when(_is_deleted("session_id") & pl.col("names").is_null()).then("session_id")
         )
     )
+    gone = gone.drop("names")
     gone = gone.filter(pl.col("session").is_not_null())
     left = _places_of(gone, speaking)
     stays = fresh.join(gone, on=_MEMBER_KEY, how="anti")

@@ -70,9 +70,11 @@ class PurgeStore(ClickHouseStore):
         """The traces that have places of deleted sessions, in blocks of `tenant, trace_id`."""
         return self._pages("deleted_spans", "trace_id", f"session_hash IN ({listed(hashes)})", TRACES_PAGE)
 
-    def remove(self, removal: Removal, sessions: pl.DataFrame) -> None:
-        """Have the rows of traces removed, and log records of sessions; it is under way when this returns."""
-        for table, condition in conditions(removal, sessions):
+    def remove(self, removal: Removal, sessions: pl.DataFrame, released: pl.DataFrame) -> None:
+        """Have the rows of traces removed, log records of sessions, and what may be left of those that are released; it
+        is under way when this returns.
+        """
+        for table, condition in conditions(removal, sessions, released):
             self._remove(table, condition)
 
     def remove_sessions(self, sessions: pl.DataFrame) -> None:

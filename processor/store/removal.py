@@ -17,7 +17,12 @@ from processor.model import NANOS_PER_SECOND, SESSION_ROLLUPS, SESSION_TRACES, S
 from processor.store.literals import any_of, listed, quoted
 
 DAY_NS: Final = 86_400 * NANOS_PER_SECOND
-_NAMES_MAX: Final = 1_000  # of spans in one condition; more say little of where rows lie
+SKIPPED: Final = {"logfire.span_type": "pending_span", "lmnr.internal.metadata_only": "true"}
+"""Attributes of spans that roll-ups leave out, so that they have no narrow row: attributes.yaml, `skip_spans`."""
+
+_IGNORED: Final = (
+    f"({' OR '.join(f'SpanAttributes[{quoted(key)}] = {quoted(value)}' for key, value in SKIPPED.items())})"
+)
 _TRACE: Final = ("tenant", "trace_id")
 _SPAN: Final = (*_TRACE, "span_id")
 _VERSION: Final = (*_SPAN, "content_hash", "session_id", "start_ns", "end_ns")
@@ -56,15 +61,15 @@ class Removal:
     """What goes.
 
     Shape: `traces`, `tenant, trace_id`: nothing stays of them. `spans`, `_VERSION`: rows of other traces. `placed`,
-    `tenant, trace_id, span_id`: all deleted spans of these other traces, for their log records. `where`, `tenant, day,
-    service, name`: where wide rows of all of them lie. Units: `day` in days since 1970; the times are Unix nanoseconds
-    of the first start and the last end, 0 where the spans of some trace are gone already.
+    `tenant, trace_id, span_id`: all deleted spans of these other traces, for their log records. `days`, `tenant, day`:
+    when spans of all of them began. Units: `day` in days since 1970; the times are Unix nanoseconds of the first start
+    and the last end, 0 where the spans of some trace are gone already.
     """
 
     traces: pl.DataFrame
     spans: pl.DataFrame
     placed: pl.DataFrame
-    where: pl.DataFrame
+    days: pl.DataFrame
     start_ns: int
     end_ns: int
     rewritten: Rewritten
@@ -72,13 +77,12 @@ class Removal:
     @classmethod
     def of(cls, gone: pl.DataFrame, empty: pl.DataFrame, places: pl.DataFrame, rewritten: Rewritten) -> Removal:
         """Of judged traces. Shape: `rollup.deleted.Judged`; `places` are all of their places."""
-        times = pl.concat([gone.select("start_ns", "end_ns"), places.select("start_ns", "end_ns")])
-        day = (pl.col("start_ns") // DAY_NS).alias("day")
+        times = pl.concat([rows.select("tenant", "start_ns", "end_ns") for rows in (gone, places)])
         return cls(
             traces=empty,
             spans=gone.join(empty, on=_TRACE, how="anti").select(_VERSION),
             placed=places.join(empty, on=_TRACE, how="anti").select(_SPAN).unique(),
-            where=gone.select("tenant", day, "service", "name").unique(),
+            days=times.select("tenant", day=pl.col("start_ns") // DAY_NS).unique(),
             start_ns=_number(times["start_ns"].min()),
             end_ns=max(_number(times["start_ns"].max()), _number(times["end_ns"].max())),
             rewritten=rewritten,
@@ -100,7 +104,7 @@ class Removal:
             pl.concat([self.traces, other.traces]),
             pl.concat([self.spans, other.spans]),
             pl.concat([self.placed, other.placed]),
-            pl.concat([self.where, other.where]).unique(),
+            pl.concat([self.days, other.days]).unique(),
             min(self.start_ns, other.start_ns),
             max(self.end_ns, other.end_ns),
             self.rewritten + other.rewritten,
@@ -114,12 +118,15 @@ class Removal:
         return sum(len(part) for part in (self.traces, self.spans, self.placed, *rewritten))
 
 
-def conditions(removal: Removal, sessions: pl.DataFrame) -> Iterator[tuple[str, str]]:
+def conditions(removal: Removal, sessions: pl.DataFrame, released: pl.DataFrame) -> Iterator[tuple[str, str]]:
     """Tables and what to remove from them, in an order that may break off anywhere and begin anew.
 
     What leads to other rows goes after them: narrow spans lead to wide ones, a session's trace rows to its traces.
-    Shape: `sessions`, `tenant, session_id`: all of their own rows go.
+    Shape: `sessions`, `tenant, session_id`: all of their own rows go; of those that are `released` also spans that came
+    without a narrow row.
     """
+    if len(released):
+        yield "otel_traces", any_of(released, "session_id", "SessionId", "Tenant")
     yield from (("otel_traces", condition) for condition in _wide(removal))
     if logs := _logs(removal, sessions):
         yield "otel_logs", logs
@@ -158,12 +165,13 @@ def _older(rewritten: Rewritten) -> Iterator[tuple[str, str]]:
 
 
 def _wide(removal: Removal) -> Iterator[str]:
-    """One condition a tenant and day, so a partition each."""
+    """One condition a tenant and day, so a partition each. Nothing more is said of where the rows lie: the parts of
+    that day that have any are written anew as a whole.
+    """
     whole = {tenant: ids for (tenant,), ids in removal.traces.partition_by("tenant", as_dict=True).items()}
     parts = {tenant: rows for (tenant,), rows in removal.spans.partition_by("tenant", as_dict=True).items()}
-    for (tenant, day), where in (
-        removal.where.sort("tenant", "day").partition_by("tenant", "day", as_dict=True, maintain_order=True).items()
-    ):
+    placed = {tenant: rows for (tenant,), rows in removal.placed.partition_by("tenant", as_dict=True).items()}
+    for tenant, day in removal.days.sort("tenant", "day").iter_rows():
         among = []
         if tenant in whole:
             among.append(f"TraceId IN ({listed(whole[tenant]['trace_id'])})")
@@ -173,15 +181,17 @@ def _wide(removal: Removal) -> Iterator[str]:
                 "(TraceId, SpanId, SessionId, toUnixTimestamp64Nano(Timestamp), toUnixTimestamp64Nano(EndTimestamp)) "
                 f"IN ({_tuples(rows)}) AND TraceId IN ({listed(rows['trace_id'].unique())})"
             )
+            named = rows.filter(pl.col("session_id") != "").select("trace_id", "session_id").unique()
+            if len(named):
+                among.append(f"{_IGNORED} AND (TraceId, SessionId) IN ({_tuples(named)})")
+        if tenant in placed:
+            above = _tuples(placed[tenant].select("trace_id", "span_id"))
+            among.append(f"{_IGNORED} AND SessionId = '' AND (TraceId, ParentSpanId) IN ({above})")
         if among:
-            begin_s = int(day) * DAY_NS // NANOS_PER_SECOND
-            names = where["name"].unique()
-            yield (
-                f"Tenant = {quoted(str(tenant))} AND ServiceName IN ({listed(where['service'].unique())}) "
-                + (f"AND SpanName IN ({listed(names)}) " if len(names) <= _NAMES_MAX else "")
-                + f"AND Timestamp >= toDateTime64({begin_s}, 9) "
-                f"AND Timestamp < toDateTime64({begin_s + DAY_NS // NANOS_PER_SECOND}, 9) AND ({' OR '.join(among)})"
-            )
+            begin_s = day * DAY_NS // NANOS_PER_SECOND
+            end_s = begin_s + DAY_NS // NANOS_PER_SECOND
+            times = f"Timestamp >= toDateTime64({begin_s}, 9) AND Timestamp < toDateTime64({end_s}, 9)"
+            yield f"Tenant = {quoted(tenant)} AND {times} AND ({' OR '.join(among)})"
 
 
 def _logs(removal: Removal, sessions: pl.DataFrame) -> str:

@@ -63,9 +63,9 @@ class Purge:
                 return None
             removal += self._empty(traces)
             if removal.size > _KEYS_MAX:
-                self._store.remove(removal, sessions.clear())
+                self._store.remove(removal, sessions.clear(), sessions.clear())
                 removal = Removal.nothing()
-        self._store.remove(removal, sessions)
+        self._store.remove(removal, sessions, self._known.among(todo.released.select(SESSION_KEY).unique()))
         self._store.remove_sessions(sessions)
         return todo
 
