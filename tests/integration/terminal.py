@@ -16,6 +16,8 @@ from typing import Self
 
 from tests.integration.process import COMMAND, TIMEOUT_S, own_environment
 
+_PATIENCE_S = 5
+
 CTRL_C = "\x03"
 CTRL_D = "\x04"
 TAB = "\t"
@@ -76,6 +78,18 @@ class Terminal:
             assert time.monotonic() < deadline_s, f"{text!r} is not in {self.text!r}"
             assert self._read(), f"ended without {text!r}: {self.text!r}"
         return self.text
+
+    def press_until(self, key: str, text: str, after: int) -> None:
+        """Press a key, and again as often as nothing comes of it for a while, until `text` has been written.
+
+        Errors: `AssertionError` when a deadline passes without it.
+        """
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while text not in self.text[after:]:
+            assert time.monotonic() < deadline_s, f"{text!r} is not in {self.text!r}"
+            self.type(key)
+            while text not in self.text[after:] and select.select([self._ours], [], [], _PATIENCE_S)[0]:
+                assert self._read(), f"ended without {text!r}: {self.text!r}"
 
     def wait(self) -> int:
         """Read to the end; gives the exit code."""
