@@ -11,7 +11,7 @@ import signal
 import sys
 from types import FrameType
 
-from benchmarks import decode, embedded, freshness, normalize, preloaded, pricing, receiver, worker
+from benchmarks import decode, embedded, freshness, normalize, preloaded, pricing, read, receiver, worker
 from benchmarks.failure import BenchmarkError
 
 _BENCHMARKS = {
@@ -21,6 +21,7 @@ _BENCHMARKS = {
     "freshness": freshness,
     "preloaded": preloaded,
     "pricing": pricing,
+    "read": read,
     "receiver": receiver,
     "worker": worker,
 }
