@@ -2,8 +2,8 @@
 
 Fills a store first (`benchmarks.read_fill`), or takes the one of an earlier run (`--keep`), starts the processor on it,
 sends a steady load, and asks: the first page by each column in both directions, searches, one session with its
-breakdown, its traces, statistics of all. One client, one question at a time. Totals of pages and statistics are kept
-for a while by the server, as described in `processor/api/kept.py`: `stats_first` is what the first one to ask waits for.
+breakdown, its traces, statistics of all. One client, one question at a time. The server keeps totals of pages and
+statistics for a while (`processor/api/kept.py`): `stats_first` is what the first one to ask waits for.
 
 A kept store grows by what each run sends. Not measured: several who ask at once, a store that is not in the disk
 cache, and traces with their spans (there are none in the store).
