@@ -17,10 +17,10 @@ $(STAMP): pyproject.toml requirements.lock
 demo: install
 	$(BIN)/python deploy/demo/run.py
 
-# Two at a time: half of the tests wait for brokers and processes. A file's tests share their fixtures. In the order of
-# tests/conftest.py: by itself pytest-xdist begins with the files of most tests, which are the short ones.
+# Three at a time on two cores: half of the tests wait for brokers and processes. A file's tests share their fixtures. In
+# the order of tests/conftest.py: by itself pytest-xdist begins with the files of most tests, which are the short ones.
 test: install
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # Installs published SDKs from PyPI and npm, below .sdks/, on first use. Needs node 20 and npm.
 test-sdks: install

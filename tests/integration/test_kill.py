@@ -18,6 +18,7 @@ from pathlib import Path
 import grpc
 import httpx
 import psutil
+import pytest
 
 from processor.clock import now_ns
 from tests.integration.closed_store import read
@@ -54,6 +55,7 @@ async def restarted(folder: Path, started: contextlib.ExitStack) -> Running:
     return await asyncio.to_thread(lambda: started.enter_context(Running(folder)))
 
 
+@pytest.mark.timeout(900)  # it starts 26 processes
 def test_killed_twenty_times_under_load_it_has_everything_once(tmp_path: Path) -> None:
     """Twenty SIGKILLs, while it takes spans and rolls up, has just started, or is starting: totals are the oracle's."""
     dice = random.Random(20)
