@@ -448,7 +448,7 @@ def test_a_path_that_is_not_utf8_is_refused(api: httpx.Client) -> None:
 
 def test_unknown_sessions_and_routes_answer_not_found(api: httpx.Client) -> None:
     """404 in the contract's shape for whatever is not there."""
-    for path in ("/v1/sessions/nope", "/v1/nope", "/"):
+    for path in ("/v1/sessions/nope", "/v1/nope", "/nope"):
         response = api.get(path)
         assert response.status_code == 404
         assert response.json()["error"]["code"] == "not_found"
