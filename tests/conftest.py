@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from processor.store.clickhouse import ClickHouseStore, open_store
 from processor.store.connection import StoreConfig, connect
 from processor.store.ddl import Target
 from processor.store.migrations import migrate
 from tests.clickhouse_server import clickhouse_server
+
+# No test depends on how fast the machine is.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 EMBEDDED, HTTP, SERVER = "chdb", "http", "server"
 LONG_FIRST = ("kafka", "integration", "property", "contract")
