@@ -139,7 +139,7 @@ def test_the_check_names_what_is_different(
 
 @pytest.mark.parametrize(
     ("table", "files"),
-    [("session_traces", [FILES[4]]), ("sessions", [FILES[7]]), ("schema_migrations", FILES)],
+    [("session_traces", [FILES[4]]), ("sessions", ["040_sessions.sql"]), ("schema_migrations", FILES)],
 )
 def test_a_dropped_table_comes_back(
     config: StoreConfig, run: Callable[[str], Any], table: str, files: list[str]

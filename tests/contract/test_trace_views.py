@@ -28,7 +28,7 @@ def rows(client: Any, config: StoreConfig, view: str, tenant: str, columns: Sequ
 
 def explained(client: Any, query: str) -> list[str]:
     """How the engine would read, by its indexes."""
-    return [row[0].strip() for row in client.query(f"EXPLAIN indexes = 1, json = 0 {query}").result_rows]
+    return [row[0].strip(" │") for row in client.query(f"EXPLAIN indexes = 1, json = 0 {query}").result_rows]
 
 
 def test_traces_are_the_newest_rows_of_traces_that_are_there(
