@@ -117,7 +117,7 @@ def test_usage_of_one_session_is_read_by_the_primary_key(
         "WHERE tenant = {tenant:String} AND session_id = {session_id:String}",
         parameters={"tenant": "key", "session_id": "k00777"},
     )
-    lines = [row[0].strip() for row in plan.result_rows]
+    lines = [row[0].strip(" │") for row in plan.result_rows]
     (condition,) = [line for line in lines if line.startswith("Condition:")]
     assert "k00777" in condition
     assert "key" in condition
