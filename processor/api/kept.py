@@ -19,7 +19,7 @@ import structlog
 from processor.clock import monotonic_s
 from processor.errors import OtelSessionsError
 
-KEPT_MAX: Final = 1_000
+KEPT_MAX: Final = 100  # statistics of a thousand intervals are some hundred kilobytes
 _FRESH: Final = 20  # times as long as it took
 _GIVEN: Final = 200
 

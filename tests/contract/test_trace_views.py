@@ -139,5 +139,6 @@ def test_one_session_and_one_trace_are_found_by_an_index(
         assert any("k00777" in line and "key" in line for line in lines if line.startswith("Condition:")), view
         read, of_all = [line for line in lines if line.startswith("Granules:")][-1].split(": ")[1].split("/")
         assert int(read) < int(of_all), view
+    insert(client, database, "otel_traces", wide_span(narrow_span("t", "s", tenant="key")))
     lines = explained(client, f"SELECT * FROM {database}.otel_traces_trace_id_ts WHERE TraceId = 'x'")
     assert "Name: idx_trace_id" in lines
