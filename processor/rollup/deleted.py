@@ -55,14 +55,16 @@ def judge(traces: pl.DataFrame, members: pl.DataFrame, places: pl.DataFrame, del
     if members.is_empty() and places.is_empty():
         return Judged(_as_rows(places).drop("content_hash"), members, places, traces)
     known = members.join(places, on=_MEMBER_KEY, how="semi")
-    fresh = _renamed(members.join(places, on=_MEMBER_KEY, how="anti"), deleted)
-    whole = span_set(pl.concat([fresh.with_columns(pl.lit(False).alias(IS_PLACE)), _as_rows(places)]))
-    session = bound_sessions(whole.spans, lineage(whole.spans))
-    speaking = whole.spans.with_columns(session=hidden(whole.spans, session)).filter(pl.col("session") != "")
+    fresh = members.join(places, on=_MEMBER_KEY, how="anti")
+    # Which version speaks for a span is judged by what they say, ids included, so before any id is hidden.
+    spans = span_set(pl.concat([fresh.with_columns(pl.lit(False).alias(IS_PLACE)), _as_rows(places)])).spans
+    fresh, spans = _renamed(fresh, deleted), _renamed(spans, deleted)
+    session = bound_sessions(spans, lineage(spans))
+    speaking = spans.with_columns(session=hidden(spans, session)).filter(pl.col("session") != "")
     speaking = speaking.select(*_MEMBER_KEY, "session")
     of_span = speaking.select(*_SPAN_KEY, "session")
     # A span that stays and names a deleted session itself, less strongly than another does, says no less than they.
-    naming = whole.spans.filter(_is_deleted("session_id")).select(*_SPAN_KEY, names=pl.lit(True))
+    naming = spans.filter(_is_deleted("session_id")).select(*_SPAN_KEY, names=pl.lit(True))
     gone = fresh.join(of_span, on=_SPAN_KEY, how="left", maintain_order="left")
     gone = gone.join(naming, on=_SPAN_KEY, how="left", maintain_order="left").with_columns(
         session=pl.coalesce(
@@ -72,9 +74,9 @@ def judge(traces: pl.DataFrame, members: pl.DataFrame, places: pl.DataFrame, del
     gone = gone.drop("names")
     gone = gone.filter(pl.col("session").is_not_null())
     left = _places_of(gone, speaking)
-    stays = fresh.join(gone, on=_MEMBER_KEY, how="anti")
-    rows = pl.concat([stays.with_columns(pl.lit(False).alias(IS_PLACE)), _as_rows(places), _claiming(left, gone)])
-    rows = rows.drop("content_hash")
+    stays = _beaten_for_good(fresh.join(gone, on=_MEMBER_KEY, how="anti"), spans)
+    kept = stays.with_columns(pl.lit(False).alias(IS_PLACE))
+    rows = pl.concat([kept, _as_rows(places), _claiming(left, gone)]).drop("content_hash")
     removed = pl.concat([known, members.join(gone, on=_MEMBER_KEY, how="semi")])
     return Judged(rows, removed, left, traces.join(stays, on=TRACE_KEY, how="anti"))
 
@@ -116,6 +118,12 @@ def _renamed(rows: pl.DataFrame, deleted: pl.DataFrame) -> pl.DataFrame:
     named = among.with_columns(hashed=pl.Series(hashes, dtype=pl.String))
     joined = rows.join(named, on=SESSION_KEY, how="left", maintain_order="left")
     return joined.with_columns(session_id=pl.coalesce("hashed", "session_id")).drop("hashed")
+
+
+def _beaten_for_good(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """The rows, of which those that do not speak for their span end so early that no hidden id lets them win a tie."""
+    end_ns = pl.when(_speaks(spans, rows)).then("end_ns").otherwise(pl.lit(_NEVER_NS, pl.Int64))
+    return rows.with_columns(end_ns=end_ns)
 
 
 def _speaks(spans: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
