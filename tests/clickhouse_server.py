@@ -33,8 +33,8 @@ def clickhouse_server(
 ) -> Iterator[str]:
     """Serve the chDB directory of `store` on a free port; gives the base URL, which is a dsn as well.
 
-    `options` are those of `ClickHouseHttpConfig`. Unqualified names are in `store.database`. With a `tenant_header`, that
-    header of a request names its tenant; without one, readers see all.
+    `options` are those of `ClickHouseHttpConfig`. Unqualified names are in `store.database`. With a `tenant_header`,
+    that header of a request names its tenant; without one, readers see all.
     """
     config = ClickHouseHttpConfig(**({**UNBOUNDED, **options} if writable else options))
 

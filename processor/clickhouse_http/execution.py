@@ -1,7 +1,7 @@
 """One query on a chDB handle of its own: a handle costs a tenth of a millisecond, and forgets all it was told.
 
-A reader's handle is told the limits and settings of its query, whose rows it may see, and then `readonly = 1`, which the
-engine never takes back.
+A reader's handle is told the limits and settings of its query, whose rows it may see, and then `readonly = 1`, which
+the engine never takes back.
 Everything here blocks and is called in threads: one call at a time for one `Execution`, but `kill`, which may come from
 any thread at any time.
 """

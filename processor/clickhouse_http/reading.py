@@ -29,8 +29,8 @@ def reading_plan(request: Request, database: str, engine: Engine, handle: Any, t
 
     The plan of a `tenant` confines the handle to its rows; None sees all.
 
-    Errors: `QueryError` of `Guard.check`, `check_tenant` and `reader_settings`, 62 for what is not one statement, 73 for its format;
-    whatever the engine raises.
+    Errors: `QueryError` of `Guard.check`, `check_tenant` and `reader_settings`, 62 for what is not one statement, 73
+    for its format; whatever the engine raises.
     """
     sql = _formatted(_text(request.query), handle)
     words = tokens(sql, request.parameters)

@@ -2,8 +2,8 @@
 
 The engine adds `additional_table_filters` to every read of a table, inside views, subqueries and joins as well. By
 itself that is no wall: a condition of the query may be computed on a row before the row is left out, in PREWHERE or in
-one step with it, and an error, `throwIf(...)` or "Cannot parse 'their text'", then tells of rows of others. So `SETTINGS` keeps
-the conditions apart, in their order, and `tenant_guard` refuses what the settings don't reach.
+one step with it, and an error, `throwIf(...)` or "Cannot parse 'their text'", then tells of rows of others. So
+`SETTINGS` keeps the conditions apart, in their order, and `tenant_guard` refuses what the settings don't reach.
 A table that can't be told apart by tenant has no rows for them. Must never leave a table of the store without a filter.
 Source: ClickHouse `src/Planner/PlannerJoinTree.cpp` (`buildAdditionalFiltersIfNeeded`, `add_filter`); ADR 0017.
 """

@@ -1,8 +1,8 @@
 """Limits of attributes in rows for people: how many an owner keeps, and how long a value may be.
 
 Named and counted as the SDKs' span limits. They hold for what is stored, never for what is computed: sessions, tokens
-and costs come from attributes as they were sent, so no total depends on a limit. What remains of a span is a function of
-the span alone: the first attributes in the order in which it bears them, and the first characters of a value, with a
+and costs come from attributes as they were sent, so no total depends on a limit. What remains of a span is a function
+of the span alone: the first attributes in the order in which it bears them, and the first characters of a value, with a
 mark behind them that says how long it was. Owners are spans, log records, resources, scopes, events and links.
 
 Pure and vectorized; columns within the limits are handed back as they came.
@@ -37,8 +37,8 @@ class AttributeLimits:
     attribute_count_limit: int = field(
         default=0,
         metadata={
-            "help": "Attributes kept of each span, log record, resource, scope, event and link, the first ones; the rest "
-            "is added to its dropped attributes count. 0 keeps all.",
+            "help": "Attributes kept of each span, log record, resource, scope, event and link, the first ones; the "
+            "rest is added to its dropped attributes count. 0 keeps all.",
             "min": 0,
         },
     )

@@ -47,7 +47,7 @@ class RateLimitsConfig:
     burst_s: float = field(
         default=5.0,
         metadata={
-            "help": "Seconds of its rate that a tenant may send at once after a pause. A larger request passes as well, "
+            "help": "Seconds of its rate that a tenant may send at once after a pause. A larger request passes as well "
             "and is made up for.",
             "min": 0.1,
             "max": 3600,
@@ -99,8 +99,8 @@ class RateLimits:
         for bucket, option in ((buckets.items, "items_per_s"), (buckets.bytes, "bytes_per_s")):
             if bucket is not None and (wait_s := bucket.wait_s(now_s)):
                 raise RateLimited(
-                    f"the tenant {tenant!r} sends more than its {bucket.rate:g} {option.removesuffix('_per_s')} a second "
-                    f"({option}); retry after the delay, or have the limit raised",
+                    f"the tenant {tenant!r} sends more than its {bucket.rate:g} {option.removesuffix('_per_s')} a "
+                    f"second ({option}); retry after the delay, or have the limit raised",
                     wait_s,
                 )
         taken = [(buckets.bytes, len(value))] if buckets.bytes else []

@@ -53,7 +53,7 @@ def merged_metadata(texts: pl.Series, runs: Runs) -> pl.Series:
 
 
 def full_labels(rows: pl.DataFrame) -> int:
-    """How many rows of traces or sessions have as many tags or keys of metadata as they may: perhaps there were more."""
+    """How many rows of traces or sessions have all the tags or metadata that they may: perhaps there was more."""
     is_full = rows["tags"].list.len() >= LABELS_MAX
     # A pair is at least `"a":"b",`; hardly any text is so long that it has to be read.
     texts = rows["metadata"].filter(~is_full & (rows["metadata"].str.len_bytes() > LABELS_MAX * _PAIR_BYTES_MIN))

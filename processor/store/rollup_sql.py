@@ -103,7 +103,7 @@ def _last_status(live: str) -> str:
 
 
 def _metadata(live: str) -> str:
-    """Of each of the first keys the value of the earliest trace, as a JSON text: a value is ordered behind its trace."""
+    """Of each of the first keys the value of the earliest trace, as JSON: values are ordered behind their trace."""
     of_trace = "JSONExtract(t.metadata, 'Map(String, String)')"
     ordered = f"mapApply((k, v) -> (k, concat({_BY_START}, {_END_OF_ORDER}, v)), {of_trace})"
     first = f"minMapIf({ordered}, t.metadata != '' AND {live})"

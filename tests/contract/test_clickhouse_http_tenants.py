@@ -1,8 +1,8 @@
 """A tenant's SQL tells nothing of other tenants: what it is answered is the same with their rows and without.
 
-Each statement runs on two databases, one with the rows of one tenant, one with those of another one beside them, and the
-answers must be equal to the byte: rows, counts, errors, statistics. So a statement that is refused may be written in
-any way, and one that is allowed may do anything, as long as it sees no difference.
+Each statement runs on two databases, one with the rows of one tenant, one with those of another one beside them,
+and the answers must be equal to the byte: rows, counts, errors, statistics. So a statement that is refused may be
+written in any way, and one that is allowed may do anything, as long as it sees no difference.
 """
 
 from __future__ import annotations
@@ -48,6 +48,12 @@ def client(chdb_client: Callable[[str], Any]) -> Any:
         for (table,) in tables.result_rows:
             opened.command(f"OPTIMIZE TABLE {database}.{table} FINAL")  # rows of both beside each other
     return opened
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _connections() -> Iterator[None]:
+    yield
+    _http.close()
 
 
 @pytest.fixture(scope="module")
@@ -129,19 +135,19 @@ ORACLES = [
     "SELECT {column} FROM {table} ORDER BY {tells}, {column} LIMIT 1",
     "SELECT {column} FROM {table} ORDER BY {column} LIMIT 1 BY {tells}",
     "SELECT row_number() OVER (ORDER BY {tells}, {column}) FROM {table} LIMIT 1",
-    "SELECT {column}, row_number() OVER (PARTITION BY {column}) AS r FROM {table} QUALIFY {tells} = 0 ORDER BY 1 LIMIT 1",
+    "SELECT {column}, row_number() OVER (PARTITION BY {column}) AS r FROM {table} QUALIFY {tells} = 0 LIMIT 1 BY r",
     "SELECT count() FROM (SELECT {column} FROM {table}) WHERE {tells} = 0",
     "SELECT count() FROM (SELECT DISTINCT {column} FROM {table}) WHERE {tells} = 0",
     "SELECT count() FROM (SELECT {column}, {tells} AS x FROM {table}) WHERE x = 0",
     "WITH x AS (SELECT * FROM {table}) SELECT count() FROM x WHERE {tells} = 0",
     "SELECT count() FROM (SELECT {column} FROM {table} UNION ALL SELECT {column} FROM {table}) WHERE {tells} = 0",
-    "SELECT count() FROM {table} AS x JOIN {table} AS y ON x.{column} = y.{column} WHERE throwIf(startsWith(y.{column}, 'secret')) = 0",
-    "SELECT count() FROM {table} AS x LEFT JOIN {table} AS y ON x.{column} = y.{column} AND throwIf(startsWith(y.{column}, 'secret')) = 0",
-    "SELECT count() FROM {table} AS x SEMI JOIN {table} AS y USING ({column}) WHERE throwIf(startsWith(x.{column}, 'secret')) = 0",
+    "SELECT count() FROM {table} AS x JOIN {table} AS y ON x.{column} = y.{column} WHERE {tells_y} = 0",
+    "SELECT count() FROM {table} AS x LEFT JOIN {table} AS y ON x.{column} = y.{column} AND {tells_y} = 0",
+    "SELECT count() FROM {table} AS x SEMI JOIN {table} AS y USING ({column}) WHERE {tells} = 0",
     "SELECT count() FROM {table} WHERE {column} IN (SELECT {column} FROM {table} WHERE {tells} = 0)",
-    "SELECT count() FROM {table} WHERE EXISTS(SELECT 1 FROM {table} AS y WHERE throwIf(startsWith(y.{column}, 'secret')) = 0)",
+    "SELECT count() FROM {table} WHERE EXISTS(SELECT 1 FROM {table} AS y WHERE {tells_y} = 0)",
     "SELECT count() FROM {table} ARRAY JOIN [1, 2] AS z WHERE {tells} = 0 AND z = 1",
-    "SELECT count() FROM {table} WHERE CAST(startsWith({column}, 'own'), 'Bool') AND toUInt8(replaceOne({column}, 'own-', '')) < 255",
+    "SELECT count() FROM {table} WHERE toUInt8(replaceOne({column}, 'own-', '')) < 255",
     "SELECT count() FROM {table} WHERE intDiv(1, toUInt8(startsWith({column}, 'own'))) = 1",
 ]
 PLACES = [
@@ -158,7 +164,9 @@ def test_nothing_is_computed_on_rows_of_others(urls: dict[str, str], table: str,
     for template in ORACLES:
         if "FINAL" in table and " AS " in template and "{table} AS" in template:
             continue  # FINAL stands behind an alias
-        query = template.format(table=table, column=column, tells=TELLS.format(column=column))
+        query = template.format(
+            table=table, column=column, tells=TELLS.format(column=column), tells_y=TELLS.format(column=f"y.{column}")
+        )
         response = ask(urls[SHARED], query)
         is_refused = response.headers.get("x-clickhouse-exception-code") == DENIED and "PREWHERE" in query
         assert response.status_code == 200 or is_refused, response.text
@@ -195,7 +203,7 @@ STATEMENTS = [
     "SELECT tenant FROM (SELECT * EXCEPT (tenant), 'tenant-b' AS tenant FROM session_rollups) ORDER BY 1 LIMIT 2",
     # joins, subqueries, sets
     "SELECT count() FROM session_rollups AS a, session_rollups AS b",
-    "SELECT count() FROM session_rollups AS a FULL JOIN session_traces AS b ON a.tenant != b.tenant AND a.version = b.version",
+    "SELECT count() FROM session_rollups AS a FULL JOIN session_traces AS b ON a.version = b.version",
     "SELECT count() FROM numbers(9) AS n LEFT JOIN session_rollups AS r ON r.row_count = n.number",
     "SELECT 'secret-1' IN (SELECT session_id FROM session_rollups) AS `not-their-secret`",
     "SELECT ('tenant-b', 'secret-1') IN shared_traces AS `not-their-secret`",
@@ -203,7 +211,7 @@ STATEMENTS = [
     "SELECT (SELECT count() FROM session_rollups), exists(SELECT 1 FROM session_rollups WHERE tenant = 'tenant-b')",
     "SELECT * FROM (SELECT session_id FROM session_rollups INTERSECT SELECT session_id FROM session_traces) ORDER BY 1",
     "SELECT session_id FROM session_rollups EXCEPT SELECT session_id FROM session_rollups WHERE tenant = 'tenant-a'",
-    "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 3) SELECT count() FROM r, session_rollups",
+    "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 3) SELECT count() FROM r, sessions",
     "SELECT count() FROM (SELECT 1 FROM session_rollups UNION DISTINCT SELECT 2 FROM otel_logs)",
     "SELECT sum(c) FROM (SELECT count() AS c FROM session_rollups GROUP BY cityHash64(tenant, session_id))",
     "SELECT count() FROM session_rollups WHERE tenant GLOBAL IN (SELECT tenant FROM session_traces)",
@@ -384,7 +392,8 @@ def test_spelling_opens_nothing(urls: dict[str, str], query: str, allowed: bool)
     """Case, comments, quotes, escapes and letters that look alike."""
     response = ask(urls[SHARED], query)
     assert (response.status_code == 200) is allowed, response.text
-    assert SECRET not in response.content and f"{2 * ROWS}" not in response.text
+    assert SECRET not in response.content
+    assert f"{2 * ROWS}" not in response.text
 
 
 def test_settings_that_hold_a_tenant_back_are_closed(urls: dict[str, str]) -> None:
@@ -461,57 +470,21 @@ def test_every_table_is_filtered(client: Any, store_config: StoreConfig) -> None
         virtual = {row[0] for row in described.result_rows if row[-1]}
         assert virtual - VIRTUAL_COLUMNS == {"_table", "_database"}
         known = client.query(
-            "SELECT groupUniqArray(lower(name)) FROM system.columns WHERE database = 'system' AND table IN ('tables', 'columns')"
+            "SELECT groupUniqArray(lower(name)) FROM system.columns "
+            "WHERE database = 'system' AND table IN ('tables', 'columns')"
         )
         assert set(known.result_rows[0][0]) - SIZES == HARMLESS
     finally:
         engine.close()
 
 
-HARMLESS = set(
-    [
-        "as_select",
-        "character_octet_length",
-        "column",
-        "comment",
-        "compression_codec",
-        "create_table_query",
-        "database",
-        "datetime_precision",
-        "default_expression",
-        "default_kind",
-        "definer",
-        "dependencies_database",
-        "dependencies_table",
-        "engine",
-        "engine_full",
-        "has_own_data",
-        "is_in_partition_key",
-        "is_in_primary_key",
-        "is_in_sampling_key",
-        "is_in_sorting_key",
-        "is_temporary",
-        "loading_dependencies_database",
-        "loading_dependencies_table",
-        "loading_dependent_database",
-        "loading_dependent_table",
-        "metadata_version",
-        "name",
-        "numeric_precision",
-        "numeric_precision_radix",
-        "numeric_scale",
-        "parameterized_view_parameters",
-        "partition_key",
-        "position",
-        "primary_key",
-        "sampling_key",
-        "skipping_indices_types",
-        "sorting_key",
-        "table",
-        "target_database",
-        "target_table",
-        "type",
-        "unique_key",
-        "uuid",
-    ]
-)
+HARMLESS_TEXT = """
+    as_select character_octet_length column comment compression_codec create_table_query database
+    datetime_precision default_expression default_kind definer dependencies_database dependencies_table engine
+    engine_full has_own_data is_in_partition_key is_in_primary_key is_in_sampling_key is_in_sorting_key
+    is_temporary loading_dependencies_database loading_dependencies_table loading_dependent_database
+    loading_dependent_table metadata_version name numeric_precision numeric_precision_radix numeric_scale
+    parameterized_view_parameters partition_key position primary_key sampling_key skipping_indices_types
+    sorting_key table target_database target_table type unique_key uuid
+"""
+HARMLESS = set(HARMLESS_TEXT.split())
