@@ -14,7 +14,6 @@ from typing import Final
 
 from processor.store.reading import Reader
 from processor.store.session_sql import (
-    READ_IN_ORDER,
     SessionFilter,
     SortOrder,
     candidates,
@@ -25,6 +24,7 @@ from processor.store.session_sql import (
     page_of_ids,
     some_sessions,
     tied_candidates,
+    ties_are_read_in_order,
 )
 from processor.store.statement import Row, Statement
 
@@ -93,7 +93,7 @@ class _First:
     ) -> None:
         self._ask = reader._rows
         self._list = (reader._database, tenant, wanted, sort_by, sort_order)
-        self._in_order = sort_by in READ_IN_ORDER
+        self._in_order = ties_are_read_in_order(sort_by, sort_order)
         self._falling = sort_order == "desc"
         self._needed = needed
         self._lookup = newest_sessions if whole else newest_places
@@ -115,8 +115,8 @@ class _First:
     def _candidates(self, limit: int) -> Iterator[tuple[list[Row], bool]]:
         """A beginning of the list of all rows, perhaps a longer one, and whether it is the whole list.
 
-        Where no order is kept for it, a list is read without the ids that break ties, for a fraction of the time. Then
-        it is known as far as the last place, and those who share that one are asked for only if the others don't do.
+        A list that is read without the order of ties is known as far as the last place but one; those at the last
+        place are asked for only if the others don't do.
         """
         found = self._ask(candidates(*self._list, limit))
         if len(found) < limit:

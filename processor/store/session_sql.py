@@ -34,8 +34,8 @@ SORT_COLUMNS: Final = {
 }
 """Sort keys of the API and what stands behind each in `session_rollups`."""
 
-READ_IN_ORDER: Final = frozenset({"id", "name", "user_id", "start", "end", "last_seen"})
-"""Those of them in whose order the table or one of its projections stands."""
+_READ_IN_ORDER: Final = frozenset({"id", "name", "user_id", "start", "end", "last_seen"})  # by table or projection
+_TEXTS: Final = frozenset({"id", "name", "user_id"})
 
 STATUS_OF_END: Final[dict[str, SessionStatus]] = {"success": "OK", "error": "ERROR"}
 """How a session ended, in the words of traces; what is not here is UNSET."""
@@ -101,20 +101,26 @@ def candidates(
 ) -> Statement:
     """The first of all stored rows, older versions among them, of the sessions that `wanted` selects.
 
-    Shape: `session_id, place` (what is sorted by), in the order of the list; ties in no order, and any of the last
-    ones, unless the store keeps this order (`READ_IN_ORDER`): reading ten million ids to break ties costs four times as
-    much as all the rest.
+    Shape: `session_id, place` (what is sorted by), in the order of the list; but ties in no order, and any of the last
+    ones, unless `ties_are_read_in_order`.
     """
-    order = _order(sort_by, sort_order) if sort_by in READ_IN_ORDER else f"ORDER BY place {sort_order.upper()}"
+    order = _order(sort_by, sort_order) if ties_are_read_in_order(sort_by, sort_order) else _by_place(sort_order)
     return _candidates(database, tenant, wanted, sort_by, _LIVE, order, limit)
 
 
+def ties_are_read_in_order(sort_by: str, sort_order: SortOrder) -> bool:
+    """Whether rows of one place are read by their ids at no cost: rising, as the table or a projection stands.
+
+    Else the ids of all rows would be read to break a few ties, which takes many times as long as all the rest.
+    """
+    return sort_by in _READ_IN_ORDER and sort_order == "asc"
+
+
 def tied_candidates(
-    database: str, tenant: str, wanted: SessionFilter, sort_by: str, place: int, limit: int
+    database: str, tenant: str, wanted: SessionFilter, sort_by: str, place: int | str, limit: int
 ) -> Statement:
     """The same of those that stand at one place, by their ids, which is the order of the table."""
-    assert sort_by not in READ_IN_ORDER
-    at = f"{_LIVE} AND {SORT_COLUMNS[sort_by]} = {{place:Int64}}"
+    at = f"{_LIVE} AND {SORT_COLUMNS[sort_by]} = {{place:{'String' if sort_by in _TEXTS else 'Int64'}}}"
     found = _candidates(database, tenant, wanted, sort_by, at, "ORDER BY session_id ASC", limit)
     return Statement(found.sql, {**found.parameters, "place": place})
 
@@ -270,6 +276,11 @@ WHERE {where} AND {condition}
 {order} LIMIT {{limit:UInt64}}""",
         {**parameters, "limit": limit},
     )
+
+
+def _by_place(sort_order: SortOrder) -> str:
+    assert sort_order in ("asc", "desc")
+    return f"ORDER BY place {sort_order.upper()}"
 
 
 def _order(sort_by: str, sort_order: SortOrder) -> str:

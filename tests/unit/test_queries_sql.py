@@ -10,7 +10,6 @@ import pytest
 from processor.model import SESSION_SPANS
 from processor.store.log_sql import count_session_logs, session_logs
 from processor.store.session_sql import (
-    READ_IN_ORDER,
     SORT_COLUMNS,
     SessionFilter,
     all_sessions,
@@ -22,6 +21,7 @@ from processor.store.session_sql import (
     page_of_ids,
     some_sessions,
     tied_candidates,
+    ties_are_read_in_order,
 )
 from processor.store.span_sql import count_spans, page_of_spans, rows_of_span, rows_of_trace, whole_span
 from processor.store.statement import Statement
@@ -118,12 +118,12 @@ def test_every_read_of_a_table_asks_for_the_tenant_first(statement: Statement) -
 @pytest.mark.parametrize("key", SORT_COLUMNS)
 def test_every_sort_ends_with_the_id(key: str) -> None:
     """Pages are stable whatever they are sorted by."""
-    statements = [page_of_ids("db", "t", SessionFilter(), key, "desc", 1, 0)]
-    if key in READ_IN_ORDER:  # the ties of the others are ordered by who asks
-        statements.append(candidates("db", "t", SessionFilter(), key, "desc", 1))
+    statements = [page_of_ids("db", "t", SessionFilter(), key, "asc", 1, 0)]
+    if ties_are_read_in_order(key, "asc"):  # the others are ordered by who asks
+        statements.append(candidates("db", "t", SessionFilter(), key, "asc", 1))
     for statement in statements:
         orders = re.findall(r"ORDER BY .*?(?= LIMIT|$)", statement.sql)
-        assert orders == [f"ORDER BY {SORT_COLUMNS[key]} DESC, session_id ASC"]
+        assert orders == [f"ORDER BY {SORT_COLUMNS[key]} ASC, session_id ASC"]
 
 
 @pytest.mark.parametrize("key", THREAD_SORT_COLUMNS)
