@@ -61,14 +61,22 @@ class RateLimitsConfig:
         names = [limit.tenant for limit in self.tenants]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ConfigError(f"tenants: {twice!r} stands twice; keep one")
-        for path, rates in (("", self), *((f"tenants ({limit.tenant!r}): ", limit) for limit in self.tenants)):
-            if any(0 < rate < 1 for rate in (rates.items_per_s, rates.bytes_per_s)):
-                raise ConfigError(f"{path}items_per_s and bytes_per_s must be 0, for no limit, or at least 1")
+        for path, rate in self._rates():
+            if 0 < rate < 1:
+                raise ConfigError(f"{path}: {rate:g} is less than one a second; use 0 for no limit, or at least 1")
 
     @property
     def is_set(self) -> bool:
         """Whether anybody is limited."""
-        return any(limit.items_per_s or limit.bytes_per_s for limit in (self, *self.tenants))
+        return any(rate for _, rate in self._rates())
+
+    def _rates(self) -> Iterator[tuple[str, float]]:
+        """Each rate, and where it stands."""
+        yield "items_per_s", self.items_per_s
+        yield "bytes_per_s", self.bytes_per_s
+        for at, limit in enumerate(self.tenants):
+            yield f"tenants[{at}].items_per_s", limit.items_per_s
+            yield f"tenants[{at}].bytes_per_s", limit.bytes_per_s
 
 
 @dataclass(slots=True)

@@ -55,7 +55,7 @@ def tenant_users(target: Target, tenants: Sequence[str]) -> list[str]:
 
 def _tables(target: Target) -> dict[str, str]:
     """Tables that have rows of tenants, those of each server of a cluster as well, and the column that says whose."""
-    found = {}
+    found: dict[str, str] = {}
     for table in described(read_migrations()).values():
         if isinstance(table, Table):
             column = next((column.name for column in table.columns if column.name in _TENANT), "")

@@ -136,7 +136,7 @@ def test_configured() -> None:
     assert config.otlp.limits.tenants == (TenantRateLimit("a", bytes_per_s=1e6),)
     assert not RateLimitsConfig().is_set
     for wrong, message in (
-        ("{items_per_s: 0.5}", "limits: items_per_s and bytes_per_s must be 0"),
+        ("{items_per_s: 0.5}", "limits: items_per_s: 0.5 is less than one a second"),
         ("{tenants: [{tenant: a}, {tenant: a}]}", "limits: tenants: 'a' stands twice"),
         ("{tenants: [{bytes_per_s: 1}]}", "tenant: is missing"),
         ("{burst: 1}", "did you mean 'burst_s'"),
