@@ -59,7 +59,9 @@ def _plain(rendered: str) -> list[dict[str, Any]]:
             _drop(metadata, "annotations", r"helm\.sh/")
         found.append(document)
     order = ["ServiceAccount", "ConfigMap", "NetworkPolicy", "Job"]
-    return sorted(found, key=lambda document: order.index(document["kind"]) if document["kind"] in order else len(order))
+    return sorted(
+        found, key=lambda document: order.index(document["kind"]) if document["kind"] in order else len(order)
+    )
 
 
 def _hook(document: dict[str, Any]) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 _NAME: Final = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$"
 _QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$"
 _STRINGS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
+_NAMES: Final = {"type": "array", "items": {"type": "string", "minLength": 1}}
 _OBJECT: Final = {"type": "object"}
 _OBJECTS: Final = {"type": "array", "items": {"type": "object", "minProperties": 1}}
 
@@ -60,7 +61,8 @@ BY_NAME: Final[dict[str, dict[str, Any]]] = {
     "maxUnavailable": {"type": ["integer", "string"], "pattern": "^[0-9]+%$", "minimum": 1},
     "minReplicas": {"type": "integer", "minimum": 1},
     "maxReplicas": {"type": "integer", "minimum": 1},
-    **dict.fromkeys(["pullSecrets", "hostnames"], {"type": "array", "items": {"type": "string", "minLength": 1}}),
+    "pullSecrets": _NAMES,
+    "hostnames": _NAMES,
     **dict.fromkeys(
         ["annotations", "podAnnotations", "podLabels", "commonLabels", "labels", "nodeSelector"],
         _STRINGS,

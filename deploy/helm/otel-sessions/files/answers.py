@@ -30,8 +30,6 @@ def answers(request: urllib.request.Request) -> bool:
 
 export, sessions = sys.argv[1:]
 protobuf = {"Content-Type": "application/x-protobuf"}
-requests = [
-    urllib.request.Request(export, data=b"", headers=protobuf, method="POST"),
-    urllib.request.Request(sessions),
-]
-sys.exit(0 if all([answers(request) for request in requests]) else 1)
+received = answers(urllib.request.Request(export, data=b"", headers=protobuf, method="POST"))
+listed = answers(urllib.request.Request(sessions))
+sys.exit(0 if received and listed else 1)

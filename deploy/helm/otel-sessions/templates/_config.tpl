@@ -32,7 +32,7 @@ exporters:
   clickhouse:
     dsn: chdb:///var/lib/otel-sessions/store
 extensions:
-  {{- include "otel-sessions.config.authenticators" .root | nindent 2 }}
+  {{- include "otel-sessions.config.authenticators" .root | indent 2 }}
   sessions_api:
     endpoint: 0.0.0.0:3000
     {{- include "otel-sessions.config.guards" .root | nindent 4 }}
@@ -54,8 +54,10 @@ service:
 exporters:
   kafka:
     {{- include "otel-sessions.config.kafka" .root | nindent 4 }}
+{{- with include "otel-sessions.config.authenticators" .root }}
 extensions:
-  {{- include "otel-sessions.config.authenticators" .root | nindent 2 }}
+  {{- . | indent 2 }}
+{{- end }}
 service:
   pipelines:
     traces:
@@ -93,7 +95,7 @@ exporters:
   clickhouse:
     {{- include "otel-sessions.config.clickhouse" .root | nindent 4 }}
 extensions:
-  {{- include "otel-sessions.config.authenticators" .root | nindent 2 }}
+  {{- include "otel-sessions.config.authenticators" .root | indent 2 }}
   sessions_api:
     endpoint: 0.0.0.0:3000
     {{- include "otel-sessions.config.guards" .root | nindent 4 }}
@@ -142,7 +144,7 @@ tls:
 {{- end }}
 {{- end }}
 
-{{- define "otel-sessions.config.authenticators" -}}
+{{- define "otel-sessions.config.authenticators" }}
 {{- if .Values.auth.existingSecret }}
 bearertokenauth:
   filename: /secrets/auth/{{ .Values.auth.key }}
