@@ -65,7 +65,7 @@ helm-check: install helm
 
 # The steps of deploy/Dockerfile without Docker; needs root on Linux.
 image-check: install
-	$(BIN)/python deploy/image_check.py
+	$(BIN)/python -m deploy.image
 
 format: install
 	$(BIN)/ruff format .
