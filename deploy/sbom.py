@@ -1,4 +1,4 @@
-"""`make sbom`: what the image is made of, as CycloneDX JSON in dist/otel-sessions.cdx.json.
+"""`make sbom`: what the image is made of, as CycloneDX JSON in dist/otel-sessions.cdx.json, or the file that is named.
 
 Out of the image's lock, so that it is there before the image is; every component has version, hashes and package URL.
 Debian's packages in the base image are not in it.
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 SBOM = ROOT / "dist" / "otel-sessions.cdx.json"
 
 
-def main(path: Path = SBOM) -> int:
+def main(path: Path) -> int:
     """Exit status: that of cyclonedx-py, which has said why."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = ROOT / "deploy" / "requirements.lock"
@@ -29,4 +29,4 @@ def main(path: Path = SBOM) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else SBOM))
