@@ -89,8 +89,8 @@ def _run(root: Root) -> None:
         ports: dict[str, Any] = {}
         for line in process.stderr:
             print(line, end="", flush=True)
-            assert line.startswith("{"), process.stderr.read()
-            if (entry := json.loads(line))["event"] == "started":
+            # The engine writes lines of its own, about the machine.
+            if line.startswith("{") and (entry := json.loads(line))["event"] == "started":
                 ports = entry
                 break
         assert ports, f"it ended with {process.wait(_TIMEOUT_S)}"

@@ -33,6 +33,7 @@ class Root:
         mount("-t", "overlay", "-o", f"lowerdir=/,upperdir={upper},workdir={scratch}", "overlay", str(self.path))
         mount("--rbind", "/proc", str(self.path / "proc"))
         mount("--rbind", "/dev", str(self.path / "dev"))
+        mount("--rbind", "/sys", str(self.path / "sys"))
         # The interpreter may lie below /root here; an image's does not.
         (self.path / "root").chmod(0o755)
 
