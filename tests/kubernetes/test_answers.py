@@ -6,11 +6,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
+import httpx
 import pytest
 
 from deploy.helm.chart import CHART
-from tests.integration.process import Running
+from tests.integration.process import Running, call
 from tests.kubernetes.objects import Workload, workloads
 
 (ALL_IN_ONE,) = [item for item in workloads("StatefulSet") if item.rendering == "all-in-one"]
@@ -42,6 +45,26 @@ def test_a_release_that_runs_answers(process: Running) -> None:
     done = asked(f"{process.url('http')}/v1/traces", f"{process.url('sessions_api')}/v1/sessions?limit=1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(": 200") == 2
+
+
+@pytest.mark.skipif(find_spec("processor.telemetry.health") is None, reason="no paths for probes in this version")
+def test_a_pod_that_runs_passes_its_probes(process: Running) -> None:
+    """Each has its path on the health extension's port."""
+    for probe in ("startup", "liveness", "readiness"):
+        path = ALL_IN_ONE.container[f"{probe}Probe"]["httpGet"]["path"]
+        assert httpx.get(f"{process.url('health_check')}{path}").status_code == 200
+
+
+def test_the_job_creates_what_others_check(tmp_path: Path) -> None:
+    """With its own file; the embedded store stands for a server."""
+    (job,) = [item for item in workloads("Job") if item.rendering == "distributed"]
+    file = tmp_path / "config.yaml"
+    file.write_text(job.config_text)
+    store = {"CLICKHOUSE_URL": f"chdb://{tmp_path / 'store'}"}
+    command = [argument.replace("/conf/config.yaml", str(file)) for argument in job.container["args"]]
+    created, checked = call(*command, **store), call("schema", "check", "--config", str(file), **store)
+    assert created.returncode == 0, created.stderr
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_silence_and_errors_are_no_answers(process: Running) -> None:
