@@ -39,7 +39,9 @@ kafka: install
 	$(BIN)/python -m deploy.kafka
 
 # Versions stay as they are, but for what pyproject.toml no longer allows; `python deploy/lock.py --upgrade` takes new ones.
-lock: install
+# Not after `install`: a lock that lacks what pyproject.toml asks for, or a hash, can't be installed.
+lock:
+	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	$(BIN)/python deploy/lock.py
 
 sbom: install
