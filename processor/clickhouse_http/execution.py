@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from processor.auth.identity import EVERYONE, Identity
 from processor.clickhouse_http.engine import QUERY_MARK, Access, Engine
 from processor.clickhouse_http.errors import TOO_MANY_ROWS_OR_BYTES, QueryError, engine_error
 from processor.clickhouse_http.guard import FILES
@@ -44,11 +45,15 @@ class Summary:
 
 
 class Execution:
-    """One query from its text to its last byte. `close` frees the handle, whatever has happened."""
+    """One query from its text to its last byte. `close` frees the handle, whatever has happened.
 
-    def __init__(self, engine: Engine, request: Request) -> None:
+    `identity` is who asks; its tenant is the one whose rows may be seen.
+    """
+
+    def __init__(self, engine: Engine, request: Request, identity: Identity = EVERYONE) -> None:
         self._engine = engine
         self._request = request
+        self._identity = identity
         self._is_reader = engine.access is Access.READ
         self._mark = uuid.uuid4().hex
         self._started_ns = time.monotonic_ns()
