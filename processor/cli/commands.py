@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from processor.cli import dlq, models, schema, sessions, threads, users
+from processor.cli import dlq, models, schema, sessions, threads, tokens, users
 from processor.cli.exits import EPILOG, INTERRUPTED, REFUSED, ApiError
 from processor.errors import OtelSessionsError
 from processor.role import Role
@@ -33,6 +33,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(models.app, name="models")
 app.add_typer(schema.app, name="schema")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(tokens.app, name="tokens")
 
 
 def main() -> None:

@@ -23,11 +23,12 @@ async def reader_of(
 ) -> Identity:
     """Who asks, if they may read; everyone, where there is no authenticator. `headers` by lowercase name.
 
-    Errors: `QueryError` 516 for nobody we know, 497 for who may not read, 210 when that can't be said now.
+    Errors: `QueryError` 36 for a header that can't be read, also where nobody is asked; 516 for nobody we know, 497 for
+    who may not read, 210 when that can't be said now.
     """
+    password = credentials_of(url, headers).password
     if authenticator is None:
         return EVERYONE
-    password = credentials_of(url, headers).password
     if not password:
         raise QueryError(
             AUTHENTICATION_FAILED, "Authentication failed: no password; the password is a token", _CHALLENGE

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from processor.config import Config
+from processor.errors import ConfigError
 
 _WIDTH = 118
 _HEADER = """\
@@ -43,10 +44,18 @@ def _section(value: Any, depth: int) -> Iterator[str]:
         elif inner is None and (schema := section_of(hints[field.name])):
             # Only its being there switches it on: shown, but as a comment.
             yield from _comment(f"{field.metadata.get('help', _first_line(schema))} Default: not there.", indent)
-            yield from (f"{indent}# {line}" for line in [f"{field.name}:", *_section(schema(), 1)])
+            yield from (f"{indent}# {line}" for line in [f"{field.name}:", *_defaults(schema)])
         else:
             yield from _comment(_about(field, hints[field.name], inner), indent)
             yield f"{indent}{field.name}: {_yaml(inner)}"
+
+
+def _defaults(schema: Any) -> Iterator[str]:
+    try:
+        value = schema()
+    except (TypeError, ConfigError):
+        return  # there is none without something that must be said
+    yield from _section(value, 1)
 
 
 def section_of(hint: Any) -> Any:

@@ -73,7 +73,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "process": {"config", "service"},
     "repricing": {"config", "errors", "pricing", "store", "worker"},
     "cli": {
-        *("allocators", "cli", "config", "errors", "log.kafka", "process", "repricing", "role", "store"),
+        *(
+            "allocators",
+            "auth.identity",
+            "auth.tokens",
+            "cli",
+            "config",
+            "errors",
+            "log.kafka",
+            "process",
+            "repricing",
+            "role",
+            "store",
+        ),
         "telemetry.logging",
     },
 }
