@@ -58,7 +58,7 @@ class KeySet:
         Errors: `Unauthenticated` for an algorithm that is never used; `UnknownKey` for no such key.
         """
         algorithm, kid = header.get("alg"), header.get("kid")
-        if algorithm not in ALGORITHMS:
+        if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
             raise Unauthenticated(f"the token is not signed as it must be: with one of {', '.join(sorted(ALGORITHMS))}")
         fitting = [key for key in self._keys if algorithm in key.algorithms and kid in (None, key.kid)]
         if not fitting:
