@@ -16,9 +16,8 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from processor.auth.authenticator import Authenticator
-from processor.auth.identity import Identity
 from processor.clickhouse_http import answers
-from processor.clickhouse_http.access import reader_of
+from processor.clickhouse_http.access import tenant_of
 from processor.clickhouse_http.body import Gone, Receive, decompressed, read_body
 from processor.clickhouse_http.encodings import Encoder
 from processor.clickhouse_http.engine import Access, Engine
@@ -75,10 +74,10 @@ class ClickHouseHttp:
         try:
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
             with self._slots.arriving():
-                identity = await reader_of(self._authenticator, parsed_url(scope["query_string"]), headers)
+                tenant = await tenant_of(self._authenticator, parsed_url(scope["query_string"]), headers)
                 request = await self._request(scope["query_string"], headers, receive)
             response.query_id = request.query_id
-            await self._run_for_client(identity, request, response, receive)
+            await self._run_for_client(request, tenant, response, receive)
         except QueryError as error:
             await response.fail(error)
         except (Gone, Stalled) as why:
@@ -93,12 +92,12 @@ class ClickHouseHttp:
             )
         return parse_request(query_string, headers, body)
 
-    async def _run_for_client(self, identity: Identity, request: Request, response: Response, receive: Receive) -> None:
+    async def _run_for_client(self, request: Request, tenant: str | None, response: Response, receive: Receive) -> None:
         """Run a query as long as its client is there.
 
         Errors: those of the query, and 1002 for one that is our own; `Gone`, `Stalled`.
         """
-        running = asyncio.create_task(self._run(identity, request, response))
+        running = asyncio.create_task(self._run(request, tenant, response))
         gone = asyncio.ensure_future(receive())
         try:
             # A server ends no write because its client has gone: what a killed worker has sent is stored.
@@ -117,9 +116,9 @@ class ClickHouseHttp:
             running.cancel()
             await asyncio.gather(gone, running, return_exceptions=True)
 
-    async def _run(self, identity: Identity, request: Request, response: Response) -> None:
+    async def _run(self, request: Request, tenant: str | None, response: Response) -> None:
         async with self._slots.slot():
-            execution = Execution(self._engine, request, identity)
+            execution = Execution(self._engine, request, tenant)
             try:
                 async with asyncio.timeout(self._config.max_execution_time_s + _OVERTIME_S):
                     piece = await self._in_thread(execution, execution.start)

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from processor.auth.identity import EVERYONE, Identity
 from processor.clickhouse_http.engine import QUERY_MARK, Access, Engine
 from processor.clickhouse_http.errors import TOO_MANY_ROWS_OR_BYTES, QueryError, engine_error
 from processor.clickhouse_http.guard import FILES
@@ -45,15 +44,13 @@ class Summary:
 
 
 class Execution:
-    """One query from its text to its last byte. `close` frees the handle, whatever has happened.
+    """One query from its text to its last byte. `close` frees the handle, whatever has happened."""
 
-    `identity` is who asks; its tenant is the one whose rows may be seen.
-    """
-
-    def __init__(self, engine: Engine, request: Request, identity: Identity = EVERYONE) -> None:
+    def __init__(self, engine: Engine, request: Request, tenant: str | None = None) -> None:
+        """A reader sees the rows of `tenant`; all there are where it is None, which no client may choose."""
         self._engine = engine
         self._request = request
-        self._identity = identity
+        self._tenant = tenant
         self._is_reader = engine.access is Access.READ
         self._mark = uuid.uuid4().hex
         self._started_ns = time.monotonic_ns()

@@ -68,11 +68,21 @@ def test_an_open_port_without_authentication_is_named_with_what_anybody_may_do()
     assert "read and delete sessions" in found["extensions.sessions_api"]
 
 
+def test_a_door_that_was_forgotten_is_named() -> None:
+    """One port that asks for tokens, and others, served by default, that do not."""
+    found = told(
+        f"receivers: {{otlp: {{protocols: {{grpc: {{auth: }}}}}}}}\nextensions: {{clickhouse_http: , {TOKENS}}}"
+    )
+    assert found.keys() == {"extensions.clickhouse_http"}
+    assert "read everything by SQL" in found["extensions.clickhouse_http"]
+
+
 def test_a_token_in_plain_text_is_named_and_one_within_tls_is_not() -> None:
     """Who reads along has the token."""
-    assert "plain text" in told(f"extensions: {{sessions_api: {{endpoint: ':1', auth: }}, {TOKENS}}}").popitem()[1]
+    section = "extensions.sessions_api"
+    assert "plain text" in told(f"extensions: {{sessions_api: {{endpoint: ':1', auth: }}, {TOKENS}}}")[section]
     tls = "tls: {cert_file: c, key_file: k}"
-    assert told(f"extensions: {{sessions_api: {{endpoint: ':1', auth: , {tls}}}, {TOKENS}}}") == {}
+    assert section not in told(f"extensions: {{sessions_api: {{endpoint: ':1', auth: , {tls}}}, {TOKENS}}}")
 
 
 def test_certificates_of_clients_are_authentication() -> None:
