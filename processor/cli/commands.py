@@ -88,6 +88,9 @@ def run(config: ConfigFile = None, role: RoleOption = None) -> None:
     from processor.allocators import tune_allocators
 
     tune_allocators()  # before anything imports what it tunes
+    os.environ.setdefault(
+        "GRPC_VERBOSITY", "ERROR"
+    )  # or its core writes a line about every port scan, in no form of ours
 
     from processor.process import run_until_signal
     from processor.telemetry.logging import configure_logging
