@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from pathlib import Path
 
 import pytest
 
@@ -167,6 +169,18 @@ def test_half_a_file_of_tokens_is_no_file_of_no_tokens(content: bytes) -> None:
 def test_what_is_half_said_is_refused(text: str, why: str) -> None:
     """A port that was meant to be closed must not open because a word is missing."""
     assert why in refusal(text)
+
+
+def test_the_examples_of_the_documentation_are_read() -> None:
+    """Each block of YAML in docs/authentication.md is a configuration, and closes what it says it closes."""
+    page = Path(__file__).parents[2] / "docs" / "authentication.md"
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    read = [read_config(block, {"ACME_TOKEN": LONG}) for block in blocks]
+    asking = [{port.name: port.auth.authenticator for port in config.ports if port.auth} for config in read]
+    assert asking == [
+        {"grpc": "bearertokenauth", "sessions_api": "bearertokenauth", "clickhouse_http": "bearertokenauth"},
+        {"sessions_api": "oidc"},
+    ]
 
 
 def test_nothing_said_is_no_authentication_and_no_tls() -> None:
