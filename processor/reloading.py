@@ -66,12 +66,19 @@ class Reloading:
                     continue
                 self._apply(contents)
             except ConfigError as error:
-                if str(error) != self._complaint:
-                    self._complaint = str(error)
-                    _log.error("not_reloaded", what=self._what, error=str(error), in_use="what was there before")
+                self._complain(str(error))
+                continue
+            except Exception as error:
+                # Whatever it is, it must not be the end of looking. Its text may quote the file.
+                self._complain(f"can't be read: {type(error).__name__}")
                 continue
             self._contents, self._complaint = contents, ""
             _log.info("reloaded", what=self._what)
+
+    def _complain(self, error: str) -> None:
+        if error != self._complaint:
+            self._complaint = error
+            _log.error("not_reloaded", what=self._what, error=error, in_use="what was there before")
 
     def _read(self) -> Sequence[bytes]:
         return [read_file(file) for file in self._files]
