@@ -332,8 +332,18 @@ def test_every_port_speaks_tls_and_nothing_else(process: Guarded) -> None:
                 assert client.get("/ready" if component == "health_check" else "/metrics").status_code < 500
 
 
+def test_the_description_says_that_a_token_is_needed(process: Guarded) -> None:
+    """For every operation, and how it is shown."""
+    with process.asking("sessions_api") as api:
+        document = api.get("/openapi.json").json()
+    assert document["components"]["securitySchemes"] == {"HTTPBearer": {"type": "http", "scheme": "bearer"}}
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    assert all(operation["security"] == [{"HTTPBearer": []}] for operation in operations)
+
+
 def test_nothing_that_is_logged_is_a_token(process: Guarded) -> None:
-    """Nor a part of one, nor the rest of a header."""
+    """Nor a part of one, nor the rest of a header; and nobody is warned of ports that are closed."""
     text = json.dumps(process.logged())
     assert not any(token[4:20] in text for token in process.tokens.values())
     assert "Bearer ots" not in text
+    assert "exposed" not in [line["event"] for line in process.lines]
