@@ -36,6 +36,7 @@ from processor.pricing.prices import Prices
 from processor.receiver.intake import LogWriters
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
 from processor.receiver.otlp_http import OtlpHttpReceiver
+from processor.receiver.rate_limits import RateLimits
 from processor.signals import Signal
 from processor.store.clickhouse import open_store
 from processor.store.connection import connect
@@ -199,13 +200,14 @@ class Service:
             signals = [signal for signal in Signal if kafka.topic_of(signal)]
             logs = await asyncio.gather(*(self._start_producer(stack, kafka, signal) for signal in signals))
             writers = dict(zip(signals, logs, strict=True))
+        limits = RateLimits(otlp.limits) if otlp.limits.is_set else None
         receivers: dict[str, OtlpGrpcReceiver | OtlpHttpReceiver] = {}
         if (grpc := otlp.protocols.grpc) is not None:
             who = self._authenticators.of(grpc.auth)
-            receivers["grpc"] = OtlpGrpcReceiver(grpc, writers, self._metrics, DEFAULT_TENANT, who)
+            receivers["grpc"] = OtlpGrpcReceiver(grpc, writers, self._metrics, DEFAULT_TENANT, who, limits)
         if (http := otlp.protocols.http) is not None:
             who = self._authenticators.of(http.auth)
-            receivers["http"] = OtlpHttpReceiver(http, writers, self._metrics, DEFAULT_TENANT, who)
+            receivers["http"] = OtlpHttpReceiver(http, writers, self._metrics, DEFAULT_TENANT, who, limits)
         for protocol, receiver in receivers.items():
             await receiver.start()
             stack.push_async_callback(receiver.stop, _RECEIVER_GRACE_S)

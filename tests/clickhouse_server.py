@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from processor.auth.authenticator import Authenticator
 from processor.clickhouse_http.app import ClickHouseHttp
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.clickhouse_http.engine import Access, Engine
@@ -28,13 +29,17 @@ UNBOUNDED: dict[str, Any] = {
 
 
 @contextlib.contextmanager
-def clickhouse_server(store: StoreConfig, *, writable: bool = False, **options: Any) -> Iterator[str]:
+def clickhouse_server(
+    store: StoreConfig, *, writable: bool = False, authenticator: Authenticator | None = None, **options: Any
+) -> Iterator[str]:
     """Serve the chDB directory of `store` on a free port; gives the base URL, which is a dsn as well.
 
-    `options` are those of `ClickHouseHttpConfig`. Unqualified names are in `store.database`.
+    `options` are those of `ClickHouseHttpConfig`. Unqualified names are in `store.database`. The `authenticator` says
+    whose rows a request sees; without one, readers see all.
     """
     config = ClickHouseHttpConfig(**({**UNBOUNDED, **options} if writable else options))
-    app = ClickHouseHttp(Engine(store, config, Access.WRITE if writable else Access.READ))
+
+    app = ClickHouseHttp(Engine(store, config, Access.WRITE if writable else Access.READ), authenticator)
     try:
         with served(app) as url:
             yield url

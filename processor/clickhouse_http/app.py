@@ -42,6 +42,7 @@ class ClickHouseHttp:
     """The application. `close` it when its server has stopped."""
 
     def __init__(self, engine: Engine, authenticator: Authenticator | None = None) -> None:
+        """`authenticator` says whose rows a request sees; without one all, for who knows no tenants."""
         self._engine = engine
         self._authenticator = authenticator
         self._config = engine.config

@@ -17,6 +17,7 @@ from processor.errors import Overloaded
 from processor.log.base import LogWriter
 from processor.model import Receipt
 from processor.receiver.item_count import count_items
+from processor.receiver.rate_limits import RateLimits
 from processor.receiver.status import Failure, failure_of
 from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
@@ -40,11 +41,14 @@ class Intake:
         tenant: str,
         requests_max: int,
         authenticator: Authenticator | None = None,
+        limits: RateLimits | None = None,
     ) -> None:
         self._logs = logs
         self._authenticator = authenticator
         self._everyone = Identity(tenant, may_read=False, may_write=True)
         self._requests_max = requests_max
+        self._limits = limits
+        self._refused_items = metrics.refused_items
         self._requests = 0
         self._transport = transport
         self._outcomes = metrics.requests
@@ -84,11 +88,13 @@ class Intake:
                 self._count("ignored")
                 return Receipt()
             # An empty request is a success; the log has no use for it.
-            receipt = await log.append(identity.tenant, value) if value else Receipt()
+            receipt = await self._append(log, identity.tenant, signal, value) if value else Receipt()
         except Exception as error:
             # Whatever it is, the client gets a status.
-            self._refused[signal].inc(count_items(value, signal) or 0)
-            return self.refuse(failure_of(error))
+            failure, items = failure_of(error), count_items(value, signal) or 0
+            self._refused[signal].inc(items)
+            self._refused_items.labels(signal.value, failure.outcome).inc(items)
+            return self.refuse(failure)
         self._accepted[signal].inc(receipt.accepted_spans)
         if receipt.rejected_spans:
             self._refused[signal].inc(receipt.rejected_spans)
@@ -104,6 +110,12 @@ class Intake:
         identity = await authenticate(self._authenticator, only_authorization(authorization), self._everyone)
         identity.check_write()
         return identity
+
+    async def _append(self, log: LogWriter, tenant: str, signal: Signal, value: bytes) -> Receipt:
+        if self._limits is None:
+            return await log.append(tenant, value)
+        with self._limits.admitted(tenant, signal, value):
+            return await log.append(tenant, value)
 
     def refuse(self, failure: Failure) -> Failure:
         """Count a request that is refused, also one refused before it was read."""

@@ -23,6 +23,7 @@ from processor.errors import ConfigError, Permanent
 from processor.model import DEFAULT_TENANT
 from processor.receiver.grpc_tls import server_credentials
 from processor.receiver.intake import Intake, LogWriters
+from processor.receiver.rate_limits import RateLimits
 from processor.receiver.responses import response_of
 from processor.receiver.status import Failure
 from processor.signals import Signal
@@ -115,9 +116,10 @@ class OtlpGrpcReceiver:
         metrics: Metrics,
         tenant: str = DEFAULT_TENANT,
         authenticator: Authenticator | None = None,
+        limits: RateLimits | None = None,
     ) -> None:
         self._config = config
-        self._intake = Intake(logs, metrics, "grpc", tenant, config.max_concurrent_requests, authenticator)
+        self._intake = Intake(logs, metrics, "grpc", tenant, config.max_concurrent_requests, authenticator, limits)
         self._tls = ServerTls(config.tls, _TLS) if config.tls is not None else None
         self._server: grpc.aio.Server | None = None
         self._port = 0

@@ -23,6 +23,7 @@ from processor.receiver.cors import Cors
 from processor.receiver.http_body import BodyReader, Receive
 from processor.receiver.http_wire import Answer, Export
 from processor.receiver.intake import Intake, LogWriters
+from processor.receiver.rate_limits import RateLimits
 from processor.receiver.status import Failure, failure_of
 from processor.telemetry.metrics import Metrics
 from processor.tls.config import TlsConfig
@@ -94,11 +95,12 @@ class OtlpHttpReceiver:
         metrics: Metrics,
         tenant: str = DEFAULT_TENANT,
         authenticator: Authenticator | None = None,
+        limits: RateLimits | None = None,
     ) -> None:
         self._config = config
         headers = [*config.cors_allowed_headers, *([] if authenticator is None else ["authorization"])]
         self._cors = Cors(config.cors_allowed_origins, headers, config.cors_max_age_s)
-        self._intake = Intake(logs, metrics, "http", tenant, config.max_concurrent_requests, authenticator)
+        self._intake = Intake(logs, metrics, "http", tenant, config.max_concurrent_requests, authenticator, limits)
         self._tls = ServerTls(config.tls, _TLS) if config.tls is not None else None
         self._running: _Running | None = None
         self._port = 0

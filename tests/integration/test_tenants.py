@@ -278,6 +278,33 @@ def test_sql_is_answered_to_who_may_read(process: Guarded) -> None:
         assert form.status_code == 401, "a body is not read of somebody who is not known"
 
 
+def test_sql_shows_one_tenant_nothing_of_the_other(process: Guarded) -> None:
+    """By no table or view, with no condition; and nobody writes by SQL."""
+    said: dict[str, str] = {}
+    for tenant in WORDS:
+        with process.asking("clickhouse_http", process.tokens[tenant, READ]) as client:
+            names = client.get("/", params={"query": "SHOW TABLES FROM otel"}).text.split()
+            assert {"otel_traces", "sessions", "otel_logs"} <= set(names)
+            queries = [f"SELECT * FROM otel.{name} WHERE 1 OR tenant = '{ACME}'" for name in names]
+            queries += [f"SELECT * FROM otel.{name}" for name in names]
+            queries += [
+                "SELECT * FROM merge('otel', '.*')",
+                "SELECT * FROM sessions SETTINGS additional_table_filters={}",
+            ]
+            said[tenant] = "".join(client.get("/", params={"query": query}).text for query in queries)
+            for query in (
+                "ALTER TABLE otel.otel_traces DELETE WHERE 1",
+                "INSERT INTO otel.sessions SELECT 1",
+                "DROP DATABASE otel",
+            ):
+                assert client.post("/", content=query).status_code >= 400
+    for tenant, other in ((ACME, GLOBEX), (GLOBEX, ACME)):
+        assert WORDS[tenant] in said[tenant]
+        assert WORDS[other] not in said[tenant]
+        assert OWN[tenant] in said[tenant]
+    assert sessions(process, ACME) == SESSION_COUNT[ACME]
+
+
 def test_what_one_tenant_deletes_is_its_own(process: Guarded) -> None:
     """The session that both have, and one that only the other has: spans that the other sends later still count."""
     with process.asking("sessions_api", process.tokens[GLOBEX, BOTH]) as api:
