@@ -301,6 +301,7 @@ CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
     services Array(LowCardinality(String)),
     tags Array(LowCardinality(String)),
     metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)'),
+    searched String MATERIALIZED lowerUTF8(concat(session_id, '\0', name)),
     duration_ns Int64 MATERIALIZED end_ns - start_ns,
     labels LowCardinality(String) MATERIALIZED toJSONString((models, services, toString(environment), tags)),
     INDEX idx_cost cost_nano_usd TYPE minmax,
@@ -310,7 +311,7 @@ CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
     INDEX idx_traces trace_count TYPE minmax,
     INDEX idx_spans span_count TYPE minmax,
     INDEX idx_errors error_count TYPE minmax,
-    INDEX idx_search lowerUTF8(concat(session_id, '\0', name)) TYPE text(tokenizer = ngrams(3)),
+    INDEX idx_search searched TYPE text(tokenizer = ngrams(3)),
     PROJECTION by_name (SELECT tenant, name, session_id, version, row_count ORDER BY tenant, name, session_id)
         WITH SETTINGS (index_granularity = 4096),
     PROJECTION by_user (SELECT tenant, user_id, session_id, version, row_count ORDER BY tenant, user_id, session_id)
@@ -331,7 +332,7 @@ SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 256, min_compr
 CREATE TABLE IF NOT EXISTS agents.session_rollups ON CLUSTER 'main-1' AS agents.session_rollups_local
 ENGINE = Distributed('main-1', 'agents', 'session_rollups_local', cityHash64(tenant, session_id));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', 'd5b8cb31312dd562');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', 'e549de4684c5f14a');
 
 -- How far an embedded process has rolled up: spans with a larger batch_seq are rolled up again at the next start.
 CREATE TABLE IF NOT EXISTS agents.rollup_checkpoints_local ON CLUSTER 'main-1'

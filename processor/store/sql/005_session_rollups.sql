@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS {database}.session_rollups
     services Array(LowCardinality(String)),
     tags Array(LowCardinality(String)),
     metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)'),
+    searched String MATERIALIZED lowerUTF8(concat(session_id, '\0', name)),
     duration_ns Int64 MATERIALIZED end_ns - start_ns,
     labels LowCardinality(String) MATERIALIZED toJSONString((models, services, toString(environment), tags)),
     INDEX idx_cost cost_nano_usd TYPE minmax,
@@ -55,7 +56,7 @@ CREATE TABLE IF NOT EXISTS {database}.session_rollups
     INDEX idx_traces trace_count TYPE minmax,
     INDEX idx_spans span_count TYPE minmax,
     INDEX idx_errors error_count TYPE minmax,
-    INDEX idx_search lowerUTF8(concat(session_id, '\0', name)) TYPE text(tokenizer = ngrams(3)),
+    INDEX idx_search searched TYPE text(tokenizer = ngrams(3)),
     PROJECTION by_name (SELECT tenant, name, session_id, version, row_count ORDER BY tenant, name, session_id)
         WITH SETTINGS (index_granularity = 4096),
     PROJECTION by_user (SELECT tenant, user_id, session_id, version, row_count ORDER BY tenant, user_id, session_id)
