@@ -83,21 +83,23 @@ class StoredTable:
 
 @dataclass(frozen=True, slots=True)
 class Tenancy:
-    """How the tables of an engine are told apart by tenant. `database` is that of the store."""
+    """How the tables of an engine are told apart by tenant. `database` is that of the store.
+
+    `filtered` are the tables that have a filter, `other_databases` those that are closed to tenants.
+    """
 
     database: str
     tables: tuple[StoredTable, ...]
+    filtered: frozenset[str] = frozenset()
+    other_databases: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, database: str, tables: Iterable[StoredTable]) -> Tenancy:
         """All tables that the engine has, those of `system` among them."""
-        return cls(database, tuple(tables))
-
-    @property
-    def other_databases(self) -> frozenset[str]:
-        """Databases that are closed to tenants."""
-        ours = {self.database, SYSTEM, INFORMATION_SCHEMA, INFORMATION_SCHEMA.upper()}
-        return frozenset(table.database for table in self.tables) - ours
+        all_tables = tuple(tables)
+        ours = {database, SYSTEM, INFORMATION_SCHEMA, INFORMATION_SCHEMA.upper()}
+        others = frozenset(table.database for table in all_tables) - ours
+        return cls(database, all_tables, frozenset(cls(database, all_tables).filters("")), others)
 
     def filters(self, tenant: str) -> dict[str, str]:
         """A condition by `database.table`, for every table that has rows of its own or tells of some."""

@@ -58,13 +58,12 @@ def check_tenant(words: Sequence[Token], database: str, tenancy: Tenancy) -> Non
     _check_kind(words)
     if database in tenancy.other_databases:
         raise _closed(f"the database {database}")
-    filtered = tenancy.filters("")
     for word, after in zip(words, [*words[1:], None], strict=True):
         if word.is_word(*CLAUSES):
             raise _closed(f"{word.text} (use WHERE)")
         if not word.is_identifier:
             continue
-        _check_name(word.text, filtered)
+        _check_name(word.text, tenancy.filtered)
         is_qualifier = after is not None and (after.is_mark(".") or after.kind is Kind.NAME)
         if is_qualifier and word.text in tenancy.other_databases:
             raise _closed(f"the database {word.text}")
@@ -91,7 +90,7 @@ def _check_kind(words: Sequence[Token]) -> None:
         raise _closed(f"this SHOW (open are {', '.join(sorted(SHOWN))})")
 
 
-def _check_name(name: str, filtered: dict[str, str]) -> None:
+def _check_name(name: str, filtered: frozenset[str]) -> None:
     if name in VIRTUAL_COLUMNS:
         raise _closed(f"the column {name}")
     if name.lower() in FUNCTIONS:
