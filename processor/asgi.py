@@ -16,6 +16,7 @@ import uvicorn
 
 from processor.endpoint import cannot_listen, parse_endpoint
 from processor.errors import ConfigError
+from processor.tls.server import ServerTls
 
 BACKLOG = 1024
 STOP_GRACE_S = 5.0
@@ -47,8 +48,11 @@ def listen(endpoint: str, option: str) -> socket.socket:
 class AsgiServer:
     """Serves one application. `start` and `stop` are safe to call twice, `stop` also without `start`."""
 
-    def __init__(self, app: Any, endpoint: str, option: str, keepalive_timeout_s: int = 5) -> None:
+    def __init__(
+        self, app: Any, endpoint: str, option: str, keepalive_timeout_s: int = 5, tls: ServerTls | None = None
+    ) -> None:
         self._app = app
+        self._tls = tls
         self._endpoint = endpoint
         self._option = option
         self._keepalive_timeout_s = keepalive_timeout_s
@@ -64,11 +68,19 @@ class AsgiServer:
     async def start(self) -> None:
         """Bind and serve; returns when requests are answered.
 
-        Errors: `ConfigError` when the endpoint can't be bound.
+        Errors: `ConfigError` when the endpoint can't be bound, or its certificate can't be used.
         """
         if self._task is not None:
             return
-        listener = listen(self._endpoint, self._option)
+        tls = self._tls
+        if tls is not None:
+            await tls.start()
+        try:
+            listener = listen(self._endpoint, self._option)
+        except ConfigError:
+            if tls is not None:
+                await tls.stop()
+            raise
         self._port = listener.getsockname()[1]
         self._server = _Server(
             uvicorn.Config(
@@ -82,6 +94,7 @@ class AsgiServer:
                 ws="none",
                 http="h11",
                 h11_max_incomplete_event_size=REQUEST_HEAD_BYTES_MAX,
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls.asgi_context(),
             )
         )
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name=f"asgi {self._endpoint}")
@@ -101,6 +114,8 @@ class AsgiServer:
         server.should_exit = True
         await task
         await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
+        if self._tls is not None:
+            await self._tls.stop()
 
 
 class _Server(uvicorn.Server):

@@ -2,9 +2,48 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
 from processor.errors import ConfigError
 
+DEFAULT_HOST = "OTEL_SESSIONS_DEFAULT_HOST"
+"""The environment variable with the host of endpoints that configuration does not name."""
+
 _PORT_MAX = 65_535
+_LOOPBACK, _EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 (in a container, whose network is its own)
+_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")  # Docker's, Podman's
+_CONTAINER_VARIABLE = "KUBERNETES_SERVICE_HOST"
+
+
+def default_endpoint(port: int) -> str:
+    """Where a port is served that configuration says nothing about: by this host alone, in a container everywhere.
+
+    A container has a network of its own, in which nobody could reach loopback; what is published is said outside of it.
+    """
+    return f"{default_host(os.environ, Path('/'))}:{port}"
+
+
+def default_host(environment: Mapping[str, str], root: Path) -> str:
+    """The host of `default_endpoint`; `root` is where the file system begins."""
+    if host := environment.get(DEFAULT_HOST):
+        return f"[{host}]" if ":" in host and not host.startswith("[") else host
+    marks = (root / mark.lstrip("/") for mark in _CONTAINER_MARKS)
+    contained = _CONTAINER_VARIABLE in environment or any(mark.exists() for mark in marks)
+    return _EVERYWHERE if contained else _LOOPBACK
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Whether only this host can reach an endpoint."""
+    host, _ = parse_endpoint(endpoint)
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def parse_endpoint(endpoint: str) -> tuple[str, int]:

@@ -19,6 +19,14 @@ class TooLarge(Permanent):
     """The request is over a size limit. Send smaller batches."""
 
 
+class Unauthenticated(Permanent):
+    """Who asks is not known: no credentials, or none that hold. The message never repeats them."""
+
+
+class PermissionDenied(Permanent):
+    """Who asks is known, and may not do this."""
+
+
 class Retryable(OtelSessionsError):
     """It may work later: the log or the store is away. Retry with back-off."""
 

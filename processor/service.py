@@ -21,9 +21,11 @@ from processor.api.app import create_app
 from processor.api.config import ApiConfig
 from processor.api.pool import QueryPool
 from processor.asgi import AsgiServer
+from processor.auth.extensions import Authenticators
 from processor.clickhouse_http.app import ClickHouseHttp
 from processor.clickhouse_http.engine import Engine
 from processor.config import Config
+from processor.exposure import exposures
 from processor.log.base import LogReader
 from processor.log.kafka.config import KafkaExporterConfig
 from processor.log.kafka.producer import KafkaProducerLog
@@ -44,6 +46,8 @@ from processor.store.purging import PurgeStore
 from processor.store.queries import SessionQueries
 from processor.telemetry.metrics import Metrics
 from processor.telemetry.server import health_app, metrics_app
+from processor.tls.config import TlsConfig
+from processor.tls.server import ServerTls
 from processor.worker import Worker, WorkerConfig
 
 _RECEIVER_GRACE_S = 5.0
@@ -57,6 +61,7 @@ class Service:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._authenticators = Authenticators(config.extensions.bearertokenauth, config.extensions.oidc)
         self._metrics = Metrics()
         self._stack: AsyncExitStack | None = None
         self._worker: Worker | None = None
@@ -94,6 +99,10 @@ class Service:
             return
         async with AsyncExitStack() as stack:
             stack.callback(self._conditions.clear)
+            for section, warning in exposures(self._config):
+                _log.warning("exposed", section=section, warning=warning)
+            await self._authenticators.start()
+            stack.push_async_callback(self._authenticators.stop)
             await self._start_telemetry(stack)
             writers = await self._start_worker(stack)
             await self._start_api(stack)
@@ -118,10 +127,12 @@ class Service:
         telemetry, health = self._config.service.telemetry, self._config.health_check
         if telemetry.metrics.address:
             option = "service.telemetry.metrics.address"
-            await self._serve(stack, "metrics", metrics_app(self._metrics), telemetry.metrics.address, option)
+            app, tls = metrics_app(self._metrics), telemetry.metrics.tls
+            await self._serve(stack, "metrics", app, telemetry.metrics.address, option, tls)
         if health is not None:
             option = "extensions.health_check.endpoint"
-            await self._serve(stack, "health_check", health_app(lambda: self.ready), health.endpoint, option)
+            app = health_app(lambda: self.ready)
+            await self._serve(stack, "health_check", app, health.endpoint, option, health.tls)
 
     async def _start_worker(self, stack: AsyncExitStack) -> LogWriters:
         """The worker, where there is one, on the logs that it reads; the writing ends of logs in memory."""
@@ -153,16 +164,19 @@ class Service:
         prices = await asyncio.to_thread(Prices, sessions.pricing.prices)
         pool = QueryPool(readers, api.waiting_queries_max)
         deletions = await self._deletions(stack, sessions.deletion.block_days)
-        app = create_app(pool, DEFAULT_TENANT, version("otel-sessions"), prices, deletions)
-        await self._serve(stack, "sessions_api", app, api.endpoint, "extensions.sessions_api.endpoint")
+        who = self._authenticators.of(api.auth)
+        app = create_app(pool, DEFAULT_TENANT, version("otel-sessions"), prices, deletions, who)
+        await self._serve(stack, "sessions_api", app, api.endpoint, "extensions.sessions_api.endpoint", api.tls)
 
     async def _start_clickhouse_http(self, stack: AsyncExitStack) -> None:
         interface, exporter = self._config.clickhouse_http, self._config.exporters.clickhouse
         if interface is None or exporter is None:
             return
-        app = ClickHouseHttp(await asyncio.to_thread(Engine, exporter, interface))
+        engine = await asyncio.to_thread(Engine, exporter, interface)
+        app = ClickHouseHttp(engine, self._authenticators.of(interface.auth))
         stack.push_async_callback(asyncio.to_thread, app.close)
-        await self._serve(stack, "clickhouse_http", app, interface.endpoint, "extensions.clickhouse_http.endpoint")
+        option = "extensions.clickhouse_http.endpoint"
+        await self._serve(stack, "clickhouse_http", app, interface.endpoint, option, interface.tls)
 
     async def _reader(self, stack: AsyncExitStack, api: ApiConfig) -> SessionQueries:
         exporter = self._config.exporters.clickhouse
@@ -188,10 +202,12 @@ class Service:
             writers = dict(zip(signals, logs, strict=True))
         limits = RateLimits(otlp.limits) if otlp.limits.is_set else None
         receivers: dict[str, OtlpGrpcReceiver | OtlpHttpReceiver] = {}
-        if otlp.protocols.grpc is not None:
-            receivers["grpc"] = OtlpGrpcReceiver(otlp.protocols.grpc, writers, self._metrics, DEFAULT_TENANT, limits)
-        if otlp.protocols.http is not None:
-            receivers["http"] = OtlpHttpReceiver(otlp.protocols.http, writers, self._metrics, DEFAULT_TENANT, limits)
+        if (grpc := otlp.protocols.grpc) is not None:
+            who = self._authenticators.of(grpc.auth)
+            receivers["grpc"] = OtlpGrpcReceiver(grpc, writers, self._metrics, DEFAULT_TENANT, who, limits)
+        if (http := otlp.protocols.http) is not None:
+            who = self._authenticators.of(http.auth)
+            receivers["http"] = OtlpHttpReceiver(http, writers, self._metrics, DEFAULT_TENANT, who, limits)
         for protocol, receiver in receivers.items():
             await receiver.start()
             stack.push_async_callback(receiver.stop, _RECEIVER_GRACE_S)
@@ -223,8 +239,12 @@ class Service:
         self._metrics.queue_bytes.labels(exporter).set_function(lambda: log.queued_bytes)
         self._metrics.queue_bytes_max.labels(exporter).set(log.queue_bytes_max)
 
-    async def _serve(self, stack: AsyncExitStack, name: str, app: Any, endpoint: str, option: str) -> None:
-        server = AsgiServer(app, endpoint, option)
+    async def _serve(
+        self, stack: AsyncExitStack, name: str, app: Any, endpoint: str, option: str, tls: TlsConfig | None
+    ) -> None:
+        """`option` is the configuration key of the endpoint; that of its certificate stands beside it."""
+        certificate = None if tls is None else ServerTls(tls, f"{option.rpartition('.')[0]}.tls")
+        server = AsgiServer(app, endpoint, option, tls=certificate)
         await server.start()
         stack.push_async_callback(server.stop)
         self._ports[name] = server.port

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from processor.auth.authenticator import Authenticator
 from processor.clickhouse_http.app import ClickHouseHttp
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.clickhouse_http.engine import Access, Engine
@@ -29,20 +30,16 @@ UNBOUNDED: dict[str, Any] = {
 
 @contextlib.contextmanager
 def clickhouse_server(
-    store: StoreConfig, *, writable: bool = False, tenant_header: str = "", **options: Any
+    store: StoreConfig, *, writable: bool = False, authenticator: Authenticator | None = None, **options: Any
 ) -> Iterator[str]:
     """Serve the chDB directory of `store` on a free port; gives the base URL, which is a dsn as well.
 
-    `options` are those of `ClickHouseHttpConfig`. Unqualified names are in `store.database`. With a `tenant_header`,
-    that header of a request names its tenant; without one, readers see all.
+    `options` are those of `ClickHouseHttpConfig`. Unqualified names are in `store.database`. The `authenticator` says
+    whose rows a request sees; without one, readers see all.
     """
     config = ClickHouseHttpConfig(**({**UNBOUNDED, **options} if writable else options))
 
-    def tenant_of(scope: Any) -> str | None:
-        named = dict(scope["headers"]).get(tenant_header.encode())
-        return None if named is None else str(named, "latin-1")
-
-    app = ClickHouseHttp(Engine(store, config, Access.WRITE if writable else Access.READ), tenant_of)
+    app = ClickHouseHttp(Engine(store, config, Access.WRITE if writable else Access.READ), authenticator)
     try:
         with served(app) as url:
             yield url

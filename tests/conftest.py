@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from processor.endpoint import DEFAULT_HOST
 from processor.store.clickhouse import ClickHouseStore, open_store
 from processor.store.connection import StoreConfig, connect
 from processor.store.ddl import Target
@@ -23,6 +24,9 @@ from tests.clickhouse_server import clickhouse_server
 # No test depends on how fast the machine is.
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
+
+# Nor on whether it runs in a container, where ports that nobody named are open to the network.
+os.environ[DEFAULT_HOST] = "127.0.0.1"
 
 EMBEDDED, HTTP, SERVER = "chdb", "http", "server"
 LONG_FIRST = ("kafka", "integration", "property", "contract")

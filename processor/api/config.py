@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from processor.auth.config import AuthConfig
+from processor.endpoint import default_endpoint
+from processor.tls.config import TlsConfig
+
 
 @dataclass(frozen=True, slots=True)
 class ApiConfig:
     """Where sessions are read."""
 
     endpoint: str = field(
-        default="127.0.0.1:3000", metadata={"help": "host:port of the REST API; port 0 takes any free port."}
+        default_factory=lambda: default_endpoint(3000),
+        metadata={"help": "host:port of the REST API; port 0 takes any free port."},
     )
     concurrent_queries_max: int = field(
         default=4,
@@ -31,3 +36,5 @@ class ApiConfig:
     query_timeout_s: int = field(
         default=30, metadata={"help": "Seconds a query may take before it is ended with 503.", "min": 1, "max": 3600}
     )
+    tls: TlsConfig | None = None
+    auth: AuthConfig | None = None

@@ -12,10 +12,9 @@ from processor.pricing.prices import Prices
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One tenant's view of a store. `prices` are those that its rollups are made with."""
+    """What is the same for every tenant; whose rows are meant, a request says. `prices` are those of the rollups."""
 
     pool: QueryPool
-    tenant: str
     version: str
     prices: Prices
     contents: Contents

@@ -38,6 +38,8 @@ class ErrorBody(BaseModel):
 
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": ErrorBody, "description": "A parameter that is not understood, by name."},
+    401: {"model": ErrorBody, "description": "Nobody says who asks, or it does not hold; see `WWW-Authenticate`."},
+    403: {"model": ErrorBody, "description": "Who asks may not do this."},
     404: {"model": ErrorBody, "description": "There is nothing of this name."},
     503: {"model": ErrorBody, "description": "The store can't answer now, or too much is asked at once."},
     "default": {"model": ErrorBody, "description": "Any other error."},
@@ -57,13 +59,19 @@ class InvalidPath(Exception):
         self.details = dict(details)
 
 
-def answer(status: int, code: str, message: str, details: Mapping[str, str] | None = None) -> Response:
+def answer(
+    status: int,
+    code: str,
+    message: str,
+    details: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """One error as a response."""
     error: dict[str, object] = {"code": code, "message": message}
     if details:
         error["details"] = dict(details)
-    headers = {"Retry-After": "1"} if status == 503 else None
-    return JSONResponse({"error": error}, status_code=status, headers=headers)
+    told = {"Retry-After": "1"} if status == 503 else dict(headers or {})
+    return JSONResponse({"error": error}, status_code=status, headers=told)
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -13,7 +13,9 @@ from urllib.parse import quote
 import httpx
 import typer
 
+from processor.cli.credentials import headers_of, trust_of
 from processor.cli.exits import ApiError, NotFound, Unreachable
+from processor.cli.options import Process
 
 TIMEOUT_S: Final = 60.0
 
@@ -28,12 +30,12 @@ def path_of(template: str, *ids: str) -> str:
 class Api:
     """One process. A context manager: its connection is kept from request to request.
 
-    Errors of every method: `Unreachable`, `NotFound`, `ApiError`.
+    Errors of every method: `Unreachable`, `NotFound`, `ApiError`; a usage error at once for files that can't be used.
     """
 
-    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
-        self._url = url
-        self._client = httpx.Client(timeout=timeout_s)
+    def __init__(self, process: Process, timeout_s: float = TIMEOUT_S) -> None:
+        self._url = process.url
+        self._client = httpx.Client(timeout=timeout_s, headers=headers_of(process), verify=trust_of(process))
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +88,11 @@ class Api:
         except httpx.TimeoutException as error:
             raise Unreachable(f"no answer from {self._url} in time; narrow the request, or try again") from error
         except httpx.TransportError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise Unreachable(
+                    f"{self._url} has a certificate that is not trusted here ({error}); name its authority with "
+                    "--ca-file"
+                ) from error
             raise Unreachable(
                 f"no answer from {self._url} ({error}); start the process with 'otel-sessions run', or name another "
                 "with --url or OTEL_SESSIONS_URL"
@@ -105,6 +112,10 @@ class Api:
             )
         if problem.get("code") == "not_found":
             raise NotFound(f"{self._url}: {problem.get('message')}")
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise ApiError(
+                f"{self._url}: {problem.get('message')}; give a token with OTEL_SESSIONS_TOKEN or --token-file"
+            )
         details = "; ".join(f"{name}: {text}" for name, text in problem.get("details", {}).items())
         told = f"{self._url} answered {response.status_code}: {details or problem.get('message')}"
         raise (Unreachable if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else ApiError)(told)

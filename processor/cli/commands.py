@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from processor.cli import dlq, models, schema, sessions, threads, users
+from processor.cli import dlq, models, schema, sessions, threads, tokens, users
 from processor.cli.exits import EPILOG, INTERRUPTED, REFUSED, ApiError
 from processor.errors import OtelSessionsError
 from processor.role import Role
@@ -33,6 +33,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(models.app, name="models")
 app.add_typer(schema.app, name="schema")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(tokens.app, name="tokens")
 
 
 def main() -> None:
@@ -87,6 +88,9 @@ def run(config: ConfigFile = None, role: RoleOption = None) -> None:
     from processor.allocators import tune_allocators
 
     tune_allocators()  # before anything imports what it tunes
+    os.environ.setdefault(
+        "GRPC_VERBOSITY", "ERROR"
+    )  # or its core writes a line about every port scan, in no form of ours
 
     from processor.process import run_until_signal
     from processor.telemetry.logging import configure_logging

@@ -9,11 +9,12 @@ whatever telemetry says, and shells put what they complete on the command line a
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Final
 
 import typer
 
-from processor.cli.options import URL
+from processor.cli.options import Process
 
 _TIMEOUT_S: Final = 1.0
 _ROWS: Final = 100
@@ -34,7 +35,9 @@ def _ids(ctx: typer.Context, what: str, sort_by: str, incomplete: str) -> list[s
     try:
         from processor.cli.client import Api
 
-        with Api(ctx.params.get("url") or URL, _TIMEOUT_S) as api:
+        # What the line says so far, and the environment.
+        known = {field.name: given for field in fields(Process) if (given := ctx.params.get(field.name))}
+        with Api(Process(**known), _TIMEOUT_S) as api:
             rows = api.get(f"v1/{what}", sort_by=sort_by, search=incomplete or None, limit=_ROWS)["data"]
         return [row["id"] for row in rows if row["id"].startswith(incomplete) and _HARMLESS.fullmatch(row["id"])]
     except Exception:

@@ -13,11 +13,12 @@ import typer
 
 from processor.cli.client import Api, path_of
 from processor.cli.exits import ApiError, NotFound
+from processor.cli.options import Process
 from processor.cli.render import printable
 from processor.cli.units import count, counted, dollars, moment
 
 
-def delete_sessions(url: str, session_ids: Sequence[str], *, confirmed: bool) -> None:
+def delete_sessions(process: Process, session_ids: Sequence[str], *, confirmed: bool) -> None:
     """Delete each, in the order given, and say so on stdout.
 
     Errors: a usage error where nobody can be asked; `ApiError` for a no; those of `Api`, at the first that fails.
@@ -25,7 +26,7 @@ def delete_sessions(url: str, session_ids: Sequence[str], *, confirmed: bool) ->
     wanted = list(dict.fromkeys(session_ids))
     if not confirmed and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise typer.BadParameter("nobody can confirm here; say --yes to delete without being asked", param_hint="--yes")
-    with Api(url) as api:
+    with Api(process) as api:
         if not confirmed:
             _confirm(api, wanted)
         for session_id in wanted:

@@ -45,7 +45,7 @@ def export_sessions(
     wanted = {**parameters, **page.parameters(output)}
     if file == STDOUT:
         refuse_parquet_on_terminal(output)
-    with Api(process.url) as api, contextlib.ExitStack() as stack:
+    with Api(process) as api, contextlib.ExitStack() as stack:
         counter = RowCounter(output)
         chunks = counter.counted(api.stream("v1/sessions", MEDIA_TYPES[output], **wanted, format=output.value))
         if sys.stderr.isatty() and not (file == STDOUT and sys.stdout.isatty()):

@@ -38,7 +38,7 @@ def write_list(process: Process, page: Page, output: Format, wanted: Listing) ->
     """
     refuse_parquet_on_terminal(output)
     part = page.parameters(output)
-    with Api(process.url) as api:
+    with Api(process) as api:
         if output in MEDIA_TYPES:
             if wanted.on_nothing and not api.get(wanted.path, **wanted.parameters, limit=1)["pagination"]["total"]:
                 wanted.on_nothing(api)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -60,9 +61,32 @@ Order = Annotated[SortOrder, typer.Option(help="Direction.")]
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Which process is asked, and whether the answer has colours."""
+    """Which process is asked, who asks, whom to trust, and whether the answer has colours."""
 
     url: Annotated[str, typer.Option(envvar="OTEL_SESSIONS_URL", help="REST API of the process to ask.")] = URL
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="OTEL_SESSIONS_TOKEN",
+            help="Bearer token. Others on this machine can see what a command line holds: prefer the variable, or "
+            "--token-file.",
+        ),
+    ] = field(default=None, repr=False)
+    token_file: Annotated[
+        Path | None,
+        typer.Option(envvar="OTEL_SESSIONS_TOKEN_FILE", help="File with the bearer token; it wins over --token."),
+    ] = None
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(envvar="OTEL_SESSIONS_CA_FILE", help="PEM file with the authority of the process's certificate."),
+    ] = None
+    cert_file: Annotated[
+        Path | None,
+        typer.Option(envvar="OTEL_SESSIONS_CERT_FILE", help="PEM file with a certificate of ours, if it asks for one."),
+    ] = None
+    key_file: Annotated[
+        Path | None, typer.Option(envvar="OTEL_SESSIONS_KEY_FILE", help="PEM file with the key of --cert-file.")
+    ] = None
     no_color: Annotated[
         bool, typer.Option("--no-color", callback=_without_colors, help="No colours on a terminal; NO_COLOR as well.")
     ] = False

@@ -73,7 +73,7 @@ def show(session_id: SessionId, process: Process, output: ItemOutput = ItemForma
         render.write_session(session)
         summaries.write_breakdown(session["breakdown"])
 
-    with client.Api(process.url) as api:
+    with client.Api(process) as api:
         session = _found(api, session_id)
     lists.write_item(session, output, render.SESSION_FIELDS, write)
 
@@ -110,7 +110,7 @@ def tail(
     """Follow sessions: a line for each that appears or changes, until Ctrl-C."""
     from processor.cli import tail as tailing
 
-    tailing.follow(process.url, filters.parameters(), output, lines, interval)
+    tailing.follow(process, filters.parameters(), output, lines, interval)
 
 
 @asking(app)
@@ -145,7 +145,7 @@ def delete(
     """Delete sessions with all spans and log records; spans that still come are dropped for a while."""
     from processor.cli import deleting
 
-    deleting.delete_sessions(process.url, session_ids, confirmed=yes)
+    deleting.delete_sessions(process, session_ids, confirmed=yes)
 
 
 @asking(app)
@@ -161,7 +161,7 @@ def stats(
     from processor.cli import stats as statistics
 
     parameters = filters.parameters() | {"interval": interval and interval.value, "top": top}
-    with client.Api(process.url) as api:
+    with client.Api(process) as api:
         found = api.get("v1/sessions/stats", **parameters)["data"]
     if output is ItemFormat.CSV:
         render.write_csv(found["series"], statistics.SERIES_FIELDS)

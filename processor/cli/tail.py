@@ -17,6 +17,7 @@ from processor.cli.client import Api
 from processor.cli.exits import ApiError
 from processor.cli.following import Change, Follower, Session
 from processor.cli.live import live_line, live_state
+from processor.cli.options import Process
 from processor.cli.render import console
 from processor.cli.sessions import TailFormat
 
@@ -26,14 +27,14 @@ PAGES_MAX: Final = 50  # of one look
 _MS_PER_S: Final = 1_000
 
 
-def follow(url: str, filters: Mapping[str, object], output: TailFormat, lines: int, interval_s: float) -> None:
+def follow(process: Process, filters: Mapping[str, object], output: TailFormat, lines: int, interval_s: float) -> None:
     """Write the last `lines` sessions, then every change, looking again every `interval_s` seconds.
 
     Errors: those of `Api`, at the first look alone; `BrokenPipeError` when nobody reads any more.
     """
     follower = Follower(_state if output is TailFormat.NDJSON else live_state)
     write = _write_json if output is TailFormat.NDJSON else _line_writer()
-    with Api(url) as api:
+    with Api(process) as api:
         seen = _look(api, filters, follower, pages_max=1)
         write(seen[len(seen) - min(lines, len(seen)) :])
         told = ""
@@ -48,7 +49,7 @@ def follow(url: str, filters: Mapping[str, object], output: TailFormat, lines: i
                 continue
             if told:
                 told = ""
-                typer.echo(f"otel-sessions: {url} answers again", err=True)
+                typer.echo(f"otel-sessions: {process.url} answers again", err=True)
             write(changes)
 
 

@@ -72,7 +72,7 @@ def show(
     """Show one thread; `sessions list --thread ID` lists its sessions."""
     from processor.cli import client, lists, summaries
 
-    with client.Api(process.url) as api:
+    with client.Api(process) as api:
         try:
             thread = api.get(client.path_of("v1/threads/{}", thread_id))["data"]
         except NotFound as error:

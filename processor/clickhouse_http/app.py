@@ -15,7 +15,9 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
+from processor.auth.authenticator import Authenticator
 from processor.clickhouse_http import answers
+from processor.clickhouse_http.access import tenant_of
 from processor.clickhouse_http.body import Gone, Receive, decompressed, read_body
 from processor.clickhouse_http.encodings import Encoder
 from processor.clickhouse_http.engine import Access, Engine
@@ -36,17 +38,13 @@ _OVERTIME_S: Final = 5.0  # after the engine's own limit, which it looks at betw
 _log = structlog.get_logger(__name__)
 
 
-def _everyone(_: Scope) -> str | None:
-    return None
-
-
 class ClickHouseHttp:
     """The application. `close` it when its server has stopped."""
 
-    def __init__(self, engine: Engine, tenant_of: Callable[[Scope], str | None] = _everyone) -> None:
-        """`tenant_of` says whose rows a request sees; None is all, for an installation that knows no tenants."""
+    def __init__(self, engine: Engine, authenticator: Authenticator | None = None) -> None:
+        """`authenticator` says whose rows a request sees; without one all, for who knows no tenants."""
         self._engine = engine
-        self._tenant_of = tenant_of
+        self._authenticator = authenticator
         self._config = engine.config
         self._slots = Slots(engine.config.concurrent_queries_max, engine.config.waiting_queries_max)
         self._threads = ThreadPoolExecutor(engine.config.concurrent_queries_max, thread_name_prefix="clickhouse-http")
@@ -77,9 +75,10 @@ class ClickHouseHttp:
         try:
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
             with self._slots.arriving():
+                tenant = await tenant_of(self._authenticator, parsed_url(scope["query_string"]), headers)
                 request = await self._request(scope["query_string"], headers, receive)
             response.query_id = request.query_id
-            await self._run_for_client(request, self._tenant_of(scope), response, receive)
+            await self._run_for_client(request, tenant, response, receive)
         except QueryError as error:
             await response.fail(error)
         except (Gone, Stalled) as why:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from processor.auth.config import AuthConfig
+from processor.endpoint import default_endpoint
 from processor.errors import ConfigError
+from processor.tls.config import TlsConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +15,7 @@ class ClickHouseHttpConfig:
     """Where SQL is answered over HTTP, read-only, as a ClickHouse server does. Embedded store only."""
 
     endpoint: str = field(
-        default="127.0.0.1:8123",
+        default_factory=lambda: default_endpoint(8123),
         metadata={"help": "host:port of the ClickHouse HTTP interface; port 0 takes any free port."},
     )
     concurrent_queries_max: int = field(
@@ -66,6 +69,8 @@ class ClickHouseHttpConfig:
         default=30.0,
         metadata={"help": "Seconds a client may stop reading before its query is ended.", "min": 1},
     )
+    tls: TlsConfig | None = None
+    auth: AuthConfig | None = None
 
     def __post_init__(self) -> None:
         if self.max_result_bytes and self.buffered_result_bytes_max > self.max_result_bytes:

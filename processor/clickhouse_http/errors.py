@@ -10,6 +10,7 @@ from typing import Final
 
 READONLY: Final = (164, "READONLY")
 ACCESS_DENIED: Final = (497, "ACCESS_DENIED")
+AUTHENTICATION_FAILED: Final = (516, "AUTHENTICATION_FAILED")
 BAD_ARGUMENTS: Final = (36, "BAD_ARGUMENTS")
 NOT_IMPLEMENTED: Final = (48, "NOT_IMPLEMENTED")
 SYNTAX_ERROR: Final = (62, "SYNTAX_ERROR")
@@ -20,6 +21,7 @@ INCORRECT_DATA: Final = (117, "INCORRECT_DATA")
 TIMEOUT_EXCEEDED: Final = (159, "TIMEOUT_EXCEEDED")
 TOO_MANY_SIMULTANEOUS_QUERIES: Final = (202, "TOO_MANY_SIMULTANEOUS_QUERIES")
 SOCKET_TIMEOUT: Final = (209, "SOCKET_TIMEOUT")
+NETWORK_ERROR: Final = (210, "NETWORK_ERROR")
 QUERY_IS_TOO_LARGE: Final = (223, "QUERY_IS_TOO_LARGE")
 TOO_MANY_ROWS_OR_BYTES: Final = (396, "TOO_MANY_ROWS_OR_BYTES")
 SETTING_CONSTRAINT_VIOLATION: Final = (452, "SETTING_CONSTRAINT_VIOLATION")
@@ -35,7 +37,7 @@ _STATUS: Final = {
     413: (223,),
     415: (677,),
     501: (48,),
-    503: (76, 209, 439),
+    503: (76, 209, 210, 439),
 }
 _STATUS_OF: Final = {code: status for status, codes in _STATUS.items() for code in codes}
 _MESSAGE: Final = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?(.*)", re.DOTALL)
@@ -45,16 +47,19 @@ _TEXT_CHARS_MAX: Final = 8_192
 
 
 class QueryError(Exception):
-    """A query that fails, or is refused. `text` has neither code nor name."""
+    """A query that fails, or is refused. `text` has neither code nor name; `challenge` asks for credentials."""
 
-    def __init__(self, error: tuple[int, str], text: str) -> None:
+    def __init__(self, error: tuple[int, str], text: str, challenge: str = "") -> None:
         super().__init__(text)
         self.code, self.name = error
         self.text = text
+        self.challenge = challenge
 
     @property
     def status(self) -> int:
         """The HTTP status a server answers with."""
+        if self.challenge:
+            return 401
         return _STATUS_OF.get(self.code, 500)
 
     def body(self, version: str) -> str:

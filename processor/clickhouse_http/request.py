@@ -32,7 +32,7 @@ _OWN: Final = frozenset(_OWN_TEXT.split())
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who asks. Anybody may, until there are users."""
+    """Who says that they ask. The password is a token, which says whose rows are read; the user says nothing."""
 
     user: str
     password: str = field(repr=False)
@@ -46,7 +46,6 @@ class Request:
     query_id: str
     database: str
     default_format: str
-    credentials: Credentials
     parameters: Mapping[str, str]
     settings: Mapping[str, str]
     accept_encoding: str
@@ -67,13 +66,11 @@ def parse_request(query_string: bytes, headers: Mapping[str, str], body: bytes) 
         head = url.get("query", "").encode() + form.get("query", b"")
     else:
         head = url.get("query", "").encode()
-    credentials = _credentials(url, headers)
     return Request(
         query=head + b"\n" + body if head and body else head or body,
         query_id=_query_id(url.get("query_id", "")),
         database=url.get("database", "") or headers.get("x-clickhouse-database", ""),
         default_format=url.get("default_format", "") or headers.get("x-clickhouse-format", ""),
-        credentials=credentials,
         parameters={name[6:]: value for name, value in url.items() if name.startswith("param_")},
         settings={name: value for name, value in url.items() if name not in _OWN and not name.startswith("param_")},
         accept_encoding=headers.get("accept-encoding", "") if _is_on(url, "enable_http_compression", "1") else "",
@@ -108,8 +105,14 @@ def _query_id(given: str) -> str:
     return quote(given[:_ID_CHARS_MAX], safe=" !#$&'()*+,/:;=?@[]{}|^~`<>") or str(uuid.uuid4())
 
 
-def _credentials(url: Mapping[str, str], headers: Mapping[str, str]) -> Credentials:
+def credentials_of(url: Mapping[str, str], headers: Mapping[str, str]) -> Credentials:
+    """The credentials of a request, known before its body: by `Authorization`, else by header, else in the URL.
+
+    Errors: `QueryError` 36 for a header that can't be read.
+    """
     scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return Credentials("", token.strip())
     if scheme.lower() == "basic":
         try:
             user, _, password = base64.b64decode(token, validate=True).decode("utf-8", "replace").partition(":")

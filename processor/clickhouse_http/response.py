@@ -83,6 +83,8 @@ class Response:
         if not self._is_sending:
             headers = self._headers()
             headers["X_ClickHouse_Exception_Code"] = error.code
+            if error.challenge:
+                headers["WWW_Authenticate"] = error.challenge
             await answer(self._send, error.status, error.body(self._engine.version).encode(), **headers)
             return
         told = answers.exception_in_body(error, self._engine.version, self._tag)

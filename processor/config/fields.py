@@ -4,7 +4,7 @@ The dataclass is the schema: its annotations give the type, its defaults the def
 rest: `help` (a sentence), `min` and `max` (inclusive). Types: bool, int, float, Decimal (a number as it is written, or
 the same in quotes), str, Literal, `tuple[X, ...]`, a dataclass, and `X | None`. A section that is left out keeps the
 default of its field; one that is there but empty (`grpc:`) is built from the defaults of its own fields, as the
-Collector does; a field without a default must be there.
+Collector does; a field without a default must be there. A string with `repr=False` is a secret: no message shows it.
 A string called `endpoint` or `address` is host:port, wherever it stands; empty is left to the component.
 A dataclass may check itself in `__post_init__` by raising `ConfigError`; the path is put in front.
 """
@@ -47,6 +47,8 @@ def build(schema: type[T], tree: object, path: str, environment: Mapping[str, st
         at = f"{path}.{key}" if path else str(key)
         if key not in known:
             raise ConfigError(f"{at}: unknown key; {nearest(str(key), known)}")
+        if not known[key].repr and not isinstance(value, str):
+            raise ConfigError(f"{at}: must be a string")
         values[key] = _convert(hints[key], value, at, environment)
         _check_limits(values[key], known[key].metadata, at)
         if key in _ENDPOINTS and values[key]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from processor.api.config import ApiConfig
+from processor.auth.config import AuthConfig, BearerTokenAuthConfig, OidcConfig
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.config.fields import nearest
 from processor.config.pipeline import KAFKA, Pipeline, pipeline_of
@@ -25,10 +26,12 @@ from processor.role import Role
 from processor.store.connection import CHDB, StoreConfig
 from processor.telemetry.logging import LogsConfig
 from processor.telemetry.server import HealthConfig, MetricsServerConfig
+from processor.tls.config import TlsConfig
 from processor.worker import WorkerConfig
 
 HEALTH_CHECK: Final = "health_check"
 SESSIONS_API: Final = "sessions_api"
+_AUTHENTICATORS: Final = ("bearertokenauth", "oidc")
 _DSN_SCHEMES: Final = (CHDB, "http://", "https://")
 
 
@@ -102,6 +105,8 @@ class Extensions:
     health_check: HealthConfig | None = None
     sessions_api: ApiConfig | None = None
     clickhouse_http: ClickHouseHttpConfig | None = None
+    bearertokenauth: BearerTokenAuthConfig | None = None
+    oidc: OidcConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,17 @@ class ServiceConfig:
     )
     telemetry: Telemetry = field(default_factory=Telemetry)
     pipelines: Pipelines = field(default_factory=Pipelines)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One port that is served: where, by whom it may be used, and whether others can read along."""
+
+    name: str
+    section: str
+    endpoint: str
+    tls: TlsConfig | None
+    auth: AuthConfig | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +174,7 @@ class Config:
                         f"exporters.kafka.{option}: {ours!r} is not {theirs!r}, which receivers.kafka reads: one "
                         "process writes to the topic that it reads"
                     )
+        self._check_security()
         if self.service.extensions is not None:
             _check_names(self.service.extensions, self.extensions, "extensions", "service.extensions")
             if SESSIONS_API in self.service.extensions and self.exporters.clickhouse is None:
@@ -166,6 +183,37 @@ class Config:
                 )
         if pipeline.is_empty and self.sessions_api is None:
             raise ConfigError(f"{path}: empty, and no {SESSIONS_API} is served: there is nothing to do")
+
+    def _check_security(self) -> None:
+        for name in _AUTHENTICATORS:
+            if (section := getattr(self.extensions, name)) is not None:
+                section.check(f"extensions.{name}")
+        for port in self.ports:
+            if port.tls is not None:
+                port.tls.check(f"{port.section}.tls")
+            if port.auth is not None and getattr(self.extensions, port.auth.authenticator) is None:
+                name = port.auth.authenticator
+                raise ConfigError(f"{port.section}.auth.authenticator: {name!r} is not there; define extensions.{name}")
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """Every port that this process serves, by the name that its log lines have."""
+        found: list[Port] = []
+        metrics = self.service.telemetry.metrics
+        if metrics.address:
+            found.append(Port("metrics", "service.telemetry.metrics", metrics.address, metrics.tls, None))
+        if (health := self.health_check) is not None:
+            found.append(Port(HEALTH_CHECK, "extensions.health_check", health.endpoint, health.tls, None))
+        if (api := self.sessions_api) is not None:
+            found.append(Port(SESSIONS_API, "extensions.sessions_api", api.endpoint, api.tls, api.auth))
+        if (sql := self.clickhouse_http) is not None:
+            found.append(Port("clickhouse_http", "extensions.clickhouse_http", sql.endpoint, sql.tls, sql.auth))
+        if (otlp := self.otlp) is not None:
+            for name in ("grpc", "http"):
+                if (protocol := getattr(otlp.protocols, name)) is not None:
+                    section = f"receivers.otlp.protocols.{name}"
+                    found.append(Port(name, section, protocol.endpoint, protocol.tls, protocol.auth))
+        return tuple(found)
 
     def as_role(self, role: Role) -> Config:
         """The same file, for a process that does that part of it.

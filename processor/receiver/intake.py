@@ -1,15 +1,18 @@
-"""What both receivers do with a request once they know its signal: bound, append, count, translate errors.
+"""What both receivers do with a request of a known signal: bound, authenticate, append, count, translate errors.
 
-The order is the contract: a place is taken before a byte of the body is read, the answer is OK only after the log has
-the bytes, and every error that leaves is a `Failure` with a wire status.
+The order is the contract: a place is taken and the sender is known before a byte of the body is read, the answer is OK
+only after the log has the bytes, and every error that leaves is a `Failure` with a wire status. Must never take the
+tenant from anywhere but the sender's identity.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeAlias
 
+from processor.auth.authenticator import Authenticator, authenticate, only_authorization
+from processor.auth.identity import Identity
 from processor.errors import Overloaded
 from processor.log.base import LogWriter
 from processor.model import Receipt
@@ -28,7 +31,7 @@ LogWriters: TypeAlias = Mapping[Signal, LogWriter]
 
 
 class Intake:
-    """The way from a transport to the logs, for one transport and tenant."""
+    """The way from one transport to the logs. `tenant` is everybody's where there is no authenticator."""
 
     def __init__(
         self,
@@ -37,10 +40,12 @@ class Intake:
         transport: str,
         tenant: str,
         requests_max: int,
+        authenticator: Authenticator | None = None,
         limits: RateLimits | None = None,
     ) -> None:
         self._logs = logs
-        self._tenant = tenant
+        self._authenticator = authenticator
+        self._everyone = Identity(tenant, may_read=False, may_write=True)
         self._requests_max = requests_max
         self._limits = limits
         self._refused_items = metrics.refused_items
@@ -51,34 +56,39 @@ class Intake:
         self._accepted = {signal: metrics.of(signal).accepted.labels(_RECEIVER, transport) for signal in Signal}
         self._refused = {signal: metrics.of(signal).refused.labels(_RECEIVER, transport) for signal in Signal}
 
-    async def take(self, signal: Signal, read: Callable[[], Awaitable[bytes]]) -> Receipt | Failure:
+    async def take(
+        self, signal: Signal, authorization: Iterable[str], read: Callable[[], Awaitable[bytes]]
+    ) -> Receipt | Failure:
         """Read one request and see it into the log.
 
-        `read` returns the serialized request and may raise the errors of `processor.errors`. Nothing is raised but the
-        cancellation of a client that went away.
+        `authorization` are all `Authorization` headers of the request; `read` returns the serialized request and may
+        raise the errors of `processor.errors`. Nothing is raised but the cancellation of a client that went away.
         """
         if self._requests >= self._requests_max:
             message = f"{self._requests_max} requests are under way (max_concurrent_requests)"
             return self.refuse(failure_of(Overloaded(message, _BUSY_RETRY_S)))
         self._requests += 1
         try:
-            return await self._take(signal, read)
+            return await self._take(signal, authorization, read)
         except asyncio.CancelledError:
             self._count("cancelled")
             raise
         finally:
             self._requests -= 1
 
-    async def _take(self, signal: Signal, read: Callable[[], Awaitable[bytes]]) -> Receipt | Failure:
+    async def _take(
+        self, signal: Signal, authorization: Iterable[str], read: Callable[[], Awaitable[bytes]]
+    ) -> Receipt | Failure:
         value = b""
         try:
+            identity = await self._sender(authorization)
             value = await read()
             log = self._logs.get(signal)
             if log is None:
                 self._count("ignored")
                 return Receipt()
             # An empty request is a success; the log has no use for it.
-            receipt = await self._append(log, signal, value) if value else Receipt()
+            receipt = await self._append(log, identity.tenant, signal, value) if value else Receipt()
         except Exception as error:
             # Whatever it is, the client gets a status.
             failure, items = failure_of(error), count_items(value, signal) or 0
@@ -93,11 +103,19 @@ class Intake:
             self._ok.inc()
         return receipt
 
-    async def _append(self, log: LogWriter, signal: Signal, value: bytes) -> Receipt:
+    async def _sender(self, authorization: Iterable[str]) -> Identity:
+        """Who sends. Errors: those of `authenticate`, `PermissionDenied`."""
+        if self._authenticator is None:
+            return self._everyone
+        identity = await authenticate(self._authenticator, only_authorization(authorization), self._everyone)
+        identity.check_write()
+        return identity
+
+    async def _append(self, log: LogWriter, tenant: str, signal: Signal, value: bytes) -> Receipt:
         if self._limits is None:
-            return await log.append(self._tenant, value)
-        with self._limits.admitted(self._tenant, signal, value):
-            return await log.append(self._tenant, value)
+            return await log.append(tenant, value)
+        with self._limits.admitted(tenant, signal, value):
+            return await log.append(tenant, value)
 
     def refuse(self, failure: Failure) -> Failure:
         """Count a request that is refused, also one refused before it was read."""

@@ -9,28 +9,34 @@ Source: opentelemetry-proto `docs/specification.md`, "OTLP/gRPC"; Collector `con
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 import grpc
 import grpc.aio
 from grpc_status import rpc_status
 
-from processor.endpoint import cannot_listen, parse_endpoint
+from processor.auth.authenticator import Authenticator
+from processor.auth.config import AuthConfig
+from processor.endpoint import cannot_listen, default_endpoint, parse_endpoint
 from processor.errors import ConfigError, Permanent
 from processor.model import DEFAULT_TENANT
+from processor.receiver.grpc_tls import server_credentials
 from processor.receiver.intake import Intake, LogWriters
 from processor.receiver.rate_limits import RateLimits
 from processor.receiver.responses import response_of
 from processor.receiver.status import Failure
 from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
+from processor.tls.config import TlsConfig
+from processor.tls.server import ServerTls
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
 _Behaviour = Callable[[AsyncIterator[bytes], _Context], Awaitable[bytes]]
 
 _MIB = 1024 * 1024
 _OPTION = "receivers.otlp.protocols.grpc.endpoint"
+_TLS = "receivers.otlp.protocols.grpc.tls"
 _PATH = "/opentelemetry.proto.collector.{0}.v1.{1}Service/Export"
 _SIGNALS = {
     _PATH.format("trace", "Trace"): Signal.TRACES,
@@ -44,7 +50,7 @@ class OtlpGrpcConfig:
     """Where to listen and how much to take."""
 
     endpoint: str = field(
-        default="127.0.0.1:4317",
+        default_factory=lambda: default_endpoint(4317),
         metadata={"help": "host:port to listen on; port 0 chooses a free one, no host means all IPv4 interfaces."},
     )
     max_recv_msg_size_mib: int = field(
@@ -89,6 +95,15 @@ class OtlpGrpcConfig:
             "min": 0,
         },
     )
+    tls: TlsConfig | None = None
+    auth: AuthConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.tls is not None and self.tls.min_version != "1.2":
+            raise ConfigError(
+                f"tls.min_version: {self.tls.min_version} can't be enforced, gRPC has no way to say it; leave it out, "
+                "and 1.3 is spoken with every client that can"
+            )
 
 
 class OtlpGrpcReceiver:
@@ -100,10 +115,12 @@ class OtlpGrpcReceiver:
         logs: LogWriters,
         metrics: Metrics,
         tenant: str = DEFAULT_TENANT,
+        authenticator: Authenticator | None = None,
         limits: RateLimits | None = None,
     ) -> None:
         self._config = config
-        self._intake = Intake(logs, metrics, "grpc", tenant, config.max_concurrent_requests, limits)
+        self._intake = Intake(logs, metrics, "grpc", tenant, config.max_concurrent_requests, authenticator, limits)
+        self._tls = ServerTls(config.tls, _TLS) if config.tls is not None else None
         self._server: grpc.aio.Server | None = None
         self._port = 0
 
@@ -113,15 +130,24 @@ class OtlpGrpcReceiver:
         return self._port
 
     async def start(self) -> None:
-        """Bind and serve. Errors: `ConfigError` if the endpoint is wrong or taken."""
+        """Bind and serve. Errors: `ConfigError` if the endpoint is wrong or taken, or the certificate can't be used."""
         if self._server is not None:
             return
         host, port = parse_endpoint(self._config.endpoint)
         server = grpc.aio.server(options=_channel_options(self._config))
         server.add_generic_rpc_handlers((_Handlers(self._intake),))
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        tls = self._tls
+        if tls is not None:
+            await tls.start()
         try:
-            self._port = server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            if tls is None:
+                self._port = server.add_insecure_port(address)
+            else:
+                self._port = server.add_secure_port(address, server_credentials(tls))
         except RuntimeError as error:
+            if tls is not None:
+                await tls.stop()
             raise ConfigError(cannot_listen(self._config.endpoint, _OPTION, "taken, or no address of ours")) from error
         self._server = server
         await server.start()
@@ -131,6 +157,8 @@ class OtlpGrpcReceiver:
         server, self._server = self._server, None
         if server is not None:
             await server.stop(grace_s)
+            if self._tls is not None:
+                await self._tls.stop()
 
 
 def _channel_options(config: OtlpGrpcConfig) -> list[tuple[str, int]]:
@@ -172,12 +200,19 @@ def _export(intake: Intake, signal: Signal) -> _Behaviour:
                 raise Permanent("no whole message arrived: it was over max_recv_msg_size_mib, cancelled, or never sent")
             return message
 
-        outcome = await intake.take(signal, read)
+        outcome = await intake.take(signal, _authorization(context), read)
         if isinstance(outcome, Failure):
             return await _abort(context, outcome)
         return response_of(signal, outcome).SerializeToString()
 
     return export
+
+
+def _authorization(context: _Context) -> Iterator[str]:
+    # A generator: where nobody asks, nothing is done.
+    for key, value in context.invocation_metadata() or ():
+        if key == "authorization":
+            yield value if isinstance(value, str) else value.decode("latin-1")
 
 
 async def _abort(context: _Context, failure: Failure) -> bytes:

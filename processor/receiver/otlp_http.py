@@ -7,12 +7,15 @@ Source: opentelemetry-proto `docs/specification.md`, "OTLP/HTTP"; Collector `con
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from processor.asgi import AsgiServer
+from processor.auth.authenticator import Authenticator
+from processor.auth.config import AuthConfig
+from processor.endpoint import default_endpoint
 from processor.errors import ConfigError, Retryable
 from processor.model import DEFAULT_TENANT, Receipt
 from processor.receiver import http_wire
@@ -23,12 +26,15 @@ from processor.receiver.intake import Intake, LogWriters
 from processor.receiver.rate_limits import RateLimits
 from processor.receiver.status import Failure, failure_of
 from processor.telemetry.metrics import Metrics
+from processor.tls.config import TlsConfig
+from processor.tls.server import ServerTls
 
 _Scope = Mapping[str, Any]
 _Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 _MIB = 1024 * 1024
 _OPTION = "receivers.otlp.protocols.http.endpoint"
+_TLS = "receivers.otlp.protocols.http.tls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class OtlpHttpConfig:
     """Where to listen and how much to take."""
 
     endpoint: str = field(
-        default="127.0.0.1:4318",
+        default_factory=lambda: default_endpoint(4318),
         metadata={"help": "host:port to listen on; port 0 chooses a free one, no host means all IPv4 interfaces."},
     )
     max_request_body_size_mib: int = field(
@@ -75,6 +81,8 @@ class OtlpHttpConfig:
         default=7200,
         metadata={"help": "Seconds a browser may remember the permission; 0 asks before every request.", "min": 0},
     )
+    tls: TlsConfig | None = None
+    auth: AuthConfig | None = None
 
 
 class OtlpHttpReceiver:
@@ -86,11 +94,14 @@ class OtlpHttpReceiver:
         logs: LogWriters,
         metrics: Metrics,
         tenant: str = DEFAULT_TENANT,
+        authenticator: Authenticator | None = None,
         limits: RateLimits | None = None,
     ) -> None:
         self._config = config
-        self._cors = Cors(config.cors_allowed_origins, config.cors_allowed_headers, config.cors_max_age_s)
-        self._intake = Intake(logs, metrics, "http", tenant, config.max_concurrent_requests, limits)
+        headers = [*config.cors_allowed_headers, *([] if authenticator is None else ["authorization"])]
+        self._cors = Cors(config.cors_allowed_origins, headers, config.cors_max_age_s)
+        self._intake = Intake(logs, metrics, "http", tenant, config.max_concurrent_requests, authenticator, limits)
+        self._tls = ServerTls(config.tls, _TLS) if config.tls is not None else None
         self._running: _Running | None = None
         self._port = 0
 
@@ -100,7 +111,7 @@ class OtlpHttpReceiver:
         return self._port
 
     async def start(self) -> None:
-        """Bind and serve. Errors: `ConfigError` if the endpoint is wrong or taken."""
+        """Bind and serve. Errors: `ConfigError` if the endpoint is wrong or taken, or the certificate can't be used."""
         if self._running is not None:
             return
         config = self._config
@@ -111,7 +122,7 @@ class OtlpHttpReceiver:
         async def app(scope: _Scope, receive: Receive, send: _Send) -> None:
             await self._serve(bodies, scope, receive, send)
 
-        server = AsgiServer(app, config.endpoint, _OPTION, config.keepalive_timeout_s)
+        server = AsgiServer(app, config.endpoint, _OPTION, config.keepalive_timeout_s, self._tls)
         try:
             await server.start()
         except ConfigError:
@@ -138,15 +149,18 @@ class OtlpHttpReceiver:
         if isinstance(export, Failure):
             response = http_wire.refusal(self._intake.refuse(export), media)
         else:
+            authorization = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
             outcome = await self._export(
-                export, lambda: bodies.read(export, headers.get("content-length", ""), receive)
+                export, authorization, lambda: bodies.read(export, headers.get("content-length", ""), receive)
             )
             response = http_wire.answer(outcome, export)
         await _send(Answer(response.status, response.body, (*response.headers, *self._cors.answer(headers))), send)
 
-    async def _export(self, export: Export, read: Callable[[], Awaitable[bytes]]) -> Receipt | Failure:
+    async def _export(
+        self, export: Export, authorization: Sequence[str], read: Callable[[], Awaitable[bytes]]
+    ) -> Receipt | Failure:
         try:
-            return await self._intake.take(export.signal, read)
+            return await self._intake.take(export.signal, authorization, read)
         except asyncio.CancelledError:
             # Only `stop` cancels; left to uvicorn this would be a 500, which exporters don't retry.
             return failure_of(Retryable("shutting down; retry against the restarted process"))

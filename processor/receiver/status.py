@@ -1,12 +1,14 @@
 """The one seam from an error to what the client sees: gRPC code, HTTP status, message, retry delay.
 
-    error        gRPC                              HTTP                   retried by exporters
-    TooLarge     RESOURCE_EXHAUSTED, no RetryInfo  413                    no
-    Permanent    INVALID_ARGUMENT + BadRequest     400                    no
-    RateLimited  RESOURCE_EXHAUSTED + RetryInfo    429 with Retry-After   after the bucket's own delay
-    Overloaded   UNAVAILABLE + RetryInfo           503 with Retry-After   after the queue's own delay
-    Retryable    UNAVAILABLE + RetryInfo           503 with Retry-After   after `AWAY_RETRY_S`
-    any other    UNAVAILABLE + RetryInfo, logged   503 with Retry-After   after `AWAY_RETRY_S`
+    error             gRPC                              HTTP                        retried by exporters
+    Unauthenticated   UNAUTHENTICATED                   401 with WWW-Authenticate   no
+    PermissionDenied  PERMISSION_DENIED                 403                         no
+    TooLarge          RESOURCE_EXHAUSTED, no RetryInfo  413                         no
+    Permanent         INVALID_ARGUMENT + BadRequest     400                         no
+    RateLimited       RESOURCE_EXHAUSTED + RetryInfo    429 with Retry-After        after the bucket's own delay
+    Overloaded        UNAVAILABLE + RetryInfo           503 with Retry-After        after the queue's own delay
+    Retryable         UNAVAILABLE + RetryInfo           503 with Retry-After        after `AWAY_RETRY_S`
+    any other         UNAVAILABLE + RetryInfo, logged   503 with Retry-After        after `AWAY_RETRY_S`
 
 Must never answer UNKNOWN, 500 or the text of an unexpected exception. Overload is 503 and not 429 because exporters
 written before the OTLP specification listed 429 drop what was answered with it; a limit that somebody has set is 429.
@@ -24,7 +26,8 @@ from google.rpc import code_pb2  # type: ignore[import-untyped, unused-ignore]
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[import-untyped, unused-ignore]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped, unused-ignore]
 
-from processor.errors import Overloaded, Permanent, RateLimited, Retryable, TooLarge
+from processor.auth.authenticator import CHALLENGE
+from processor.errors import Overloaded, Permanent, PermissionDenied, RateLimited, Retryable, TooLarge, Unauthenticated
 
 AWAY_RETRY_S = 5.0
 """Seconds to wait before asking a log that is away again."""
@@ -71,20 +74,35 @@ class Failure:
 def failure_of(error: Exception) -> Failure:
     """Translate an error of a request into its wire status; log it if nobody meant to raise it."""
     match error:
+        case Unauthenticated() | PermissionDenied():
+            return _not_admitted(error)
         case TooLarge():
             return Failure("too_large", code_pb2.RESOURCE_EXHAUSTED, 413, _shorten(str(error)))
         case Permanent():
             return Failure("invalid", code_pb2.INVALID_ARGUMENT, 400, _shorten(str(error)))
-        case RateLimited():
-            return Failure("rate_limited", code_pb2.RESOURCE_EXHAUSTED, 429, _shorten(str(error)), error.retry_after_s)
-        case Overloaded():
-            return Failure("overloaded", code_pb2.UNAVAILABLE, 503, _shorten(str(error)), error.retry_after_s)
         case Retryable():
-            return Failure("unavailable", code_pb2.UNAVAILABLE, 503, _shorten(str(error)), AWAY_RETRY_S)
+            return _later(error)
         case _:
             _log.error("unexpected error while receiving a request", exc_info=error)
             message = "internal error; retry, and see the log of the receiver"
             return Failure("unexpected", code_pb2.UNAVAILABLE, 503, message, AWAY_RETRY_S)
+
+
+def _not_admitted(error: Unauthenticated | PermissionDenied) -> Failure:
+    message = _shorten(str(error))
+    if isinstance(error, PermissionDenied):
+        return Failure("permission_denied", code_pb2.PERMISSION_DENIED, 403, message)
+    challenge = (("www-authenticate", CHALLENGE),)
+    return Failure("unauthenticated", code_pb2.UNAUTHENTICATED, 401, message, headers=challenge)
+
+
+def _later(error: Retryable) -> Failure:
+    message = _shorten(str(error))
+    if isinstance(error, RateLimited):
+        return Failure("rate_limited", code_pb2.RESOURCE_EXHAUSTED, 429, message, error.retry_after_s)
+    if isinstance(error, Overloaded):
+        return Failure("overloaded", code_pb2.UNAVAILABLE, 503, message, error.retry_after_s)
+    return Failure("unavailable", code_pb2.UNAVAILABLE, 503, message, AWAY_RETRY_S)
 
 
 def _shorten(message: str) -> str:

@@ -17,7 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from processor.clock import monotonic_s
+from processor.endpoint import default_endpoint
 from processor.telemetry.metrics import Metrics
+from processor.tls.config import TlsConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,10 @@ class MetricsServerConfig:
     """Where Prometheus scrapes this process."""
 
     address: str = field(
-        default="127.0.0.1:8888", metadata={"help": "host:port of `/metrics`; port 0 takes any; '' serves no metrics."}
+        default_factory=lambda: default_endpoint(8888),
+        metadata={"help": "host:port of `/metrics`; port 0 takes any; '' serves no metrics."},
     )
+    tls: TlsConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,10 @@ class HealthConfig:
     """Where an orchestrator asks whether this process lives."""
 
     endpoint: str = field(
-        default="127.0.0.1:13133", metadata={"help": "host:port of `/` (alive) and `/ready`; port 0 takes any."}
+        default_factory=lambda: default_endpoint(13133),
+        metadata={"help": "host:port of `/` (alive) and `/ready`; port 0 takes any."},
     )
+    tls: TlsConfig | None = None
 
 
 def metrics_app(metrics: Metrics, refresh: Callable[[], None] = lambda: None) -> Starlette:

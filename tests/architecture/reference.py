@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from processor.config import Config
+from processor.errors import ConfigError
 
 _WIDTH = 118
 _HEADER = """\
@@ -17,6 +18,8 @@ _HEADER = """\
 # A section that is left out keeps its default; one that is there says exactly what it says, so `protocols: {http:}`
 # listens on HTTP alone. Strings may hold ${env:NAME}, ${env:NAME:-default}, and $$ for a dollar sign.
 # Units stand at the end of names: _s seconds, _ms milliseconds, _bytes and _mib bytes and MiB.
+# Endpoints that are left out listen on 127.0.0.1, in a container on all interfaces; the environment variable
+# OTEL_SESSIONS_DEFAULT_HOST names another host for them.
 # Check a file with: otel-sessions validate FILE
 
 """
@@ -41,11 +44,18 @@ def _section(value: Any, depth: int) -> Iterator[str]:
         elif inner is None and (schema := section_of(hints[field.name])):
             # Only its being there switches it on: shown, but as a comment.
             yield from _comment(f"{field.metadata.get('help', _first_line(schema))} Default: not there.", indent)
-            lines = [f"{field.name}:", *_section(schema(), 1)] if depth == 1 else [f"{field.name}:"]
-            yield from (f"{indent}# {line}" for line in lines)
+            yield from (f"{indent}# {line}" for line in [f"{field.name}:", *_defaults(schema)])
         else:
             yield from _comment(_about(field, hints[field.name], inner), indent)
             yield f"{indent}{field.name}: {_yaml(inner)}"
+
+
+def _defaults(schema: Any) -> Iterator[str]:
+    try:
+        value = schema()
+    except (TypeError, ConfigError):
+        return  # there is none without something that must be said
+    yield from _section(value, 1)
 
 
 def section_of(hint: Any) -> Any:

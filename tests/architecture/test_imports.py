@@ -17,6 +17,7 @@ PACKAGE = "processor"
 _BASE = {"model", "errors", "clock", "endpoint", "role", "signals", "metric_model"}
 _PURE = {"decode", "conventions", "pricing", "rollup"}
 _EDGES = {"telemetry"}  # metrics and logging: the shell around the pure core may report what it does
+_WHO = {"auth.authenticator", "auth.config", "auth.identity"}  # who asks, for whatever is served
 
 MAY_IMPORT: dict[str, set[str]] = {
     "allocators": set(),
@@ -24,26 +25,67 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
     "endpoint": {"errors"},
+    "reloading": {"errors"},
+    "tls": {"errors", "reloading", "tls"},
+    "exposure": {"config", "endpoint"},
+    "auth": _BASE | {"auth", "config.document", "config.fields", "reloading"},
     "role": set(),
     "signals": set(),
     "metric_model": set(),
-    "asgi": {"endpoint", "errors"},
+    "asgi": {"endpoint", "errors", "tls"},
     **{name: {"model", "errors", "signals", "metric_model"} | _PURE for name in _PURE},
-    "telemetry": _BASE | {"telemetry"},
-    "receiver": _BASE | _EDGES | {"asgi", "decode.outline", "receiver", "log.base"},
+    "telemetry": _BASE | {"telemetry", "tls.config"},
+    "receiver": _BASE | _EDGES | _WHO | {"asgi", "decode.outline", "receiver", "log.base", "tls"},
     "log": _BASE | _EDGES | {"decode.outline", "log"},
     "store": _BASE | _EDGES | {"store"},
     "worker": _BASE | _EDGES | _PURE | {"allocators", "log", "store", "worker"},
-    "api": _BASE | {"api", "conventions", "pricing", "rollup", "store.queries", "store.deletions"},
-    "clickhouse_http": _BASE | {"clickhouse_http", "store.connection"},
-    "config": _BASE | _EDGES | {"config", "api.config", "clickhouse_http.config", "receiver", "log", "store", "worker"},
+    "api": _BASE | _WHO | {"api", "conventions", "pricing", "rollup", "store.queries", "store.deletions", "tls.config"},
+    "clickhouse_http": _BASE | _WHO | {"clickhouse_http", "store.connection", "tls.config"},
+    "config": _BASE
+    | _EDGES
+    | {
+        "config",
+        "api.config",
+        "auth.config",
+        "clickhouse_http.config",
+        "receiver",
+        "log",
+        "store",
+        "tls.config",
+        "worker",
+    },
     "service": _BASE
     | _EDGES
-    | {"api", "asgi", "clickhouse_http", "config", "receiver", "log", "pricing", "store", "worker"},
+    | {
+        "api",
+        "asgi",
+        "auth",
+        "clickhouse_http",
+        "config",
+        "exposure",
+        "receiver",
+        "log",
+        "pricing",
+        "store",
+        "tls",
+        "worker",
+    },
     "process": {"config", "service"},
     "repricing": {"config", "errors", "pricing", "store", "worker"},
     "cli": {
-        *("allocators", "cli", "config", "errors", "log.kafka", "process", "repricing", "role", "store"),
+        *(
+            "allocators",
+            "auth.identity",
+            "auth.tokens",
+            "cli",
+            "config",
+            "errors",
+            "log.kafka",
+            "process",
+            "repricing",
+            "role",
+            "store",
+        ),
         "telemetry.logging",
     },
 }

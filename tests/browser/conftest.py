@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from processor.api.app import create_app
 from processor.api.pool import QueryPool
+from processor.auth.authenticator import Authenticator
 from processor.model import DEFAULT_TENANT
 from processor.pricing.prices import Prices
 from processor.store.connection import StoreConfig
@@ -50,11 +51,14 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def site_on(chdb_client: Callable[[], Any], store_config: StoreConfig) -> Iterator[str]:
+def site_on(
+    chdb_client: Callable[[], Any], store_config: StoreConfig, authenticator: Authenticator | None = None
+) -> Iterator[str]:
     """The API and its page on a database of the shared engine; gives its address."""
     readers = [SessionQueries(chdb_client(), store_config.database) for _ in range(2)]
     deletions = SessionDeletions(chdb_client(), store_config.database, BLOCK_DAYS)
-    with served(create_app(QueryPool(readers, 64), DEFAULT_TENANT, "0", Prices(), deletions)) as url:
+    app = create_app(QueryPool(readers, 64), DEFAULT_TENANT, "0", Prices(), deletions, authenticator)
+    with served(app) as url:
         yield url
 
 

@@ -935,3 +935,16 @@ FROM (
 GROUP BY tenant, user_id;
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (45, '045_users.sql', '0f6dfbc716136027');
+
+-- The same for each tenant by itself: two tenants may bear one trace id, and neither may learn when the other's trace was.
+CREATE OR REPLACE VIEW agents.otel_traces_trace_id_ts ON CLUSTER 'main-1' AS
+SELECT
+    TraceId,
+    toDateTime(min(Timestamp)) AS Start,
+    toDateTime(max(Timestamp)) AS End,
+    Tenant
+FROM agents.otel_traces
+WHERE TraceId != ''
+GROUP BY TraceId, Tenant;
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (46, '046_otel_traces_trace_id_ts_tenant.sql', 'a345e5e8df1ae5ab');

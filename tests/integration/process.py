@@ -28,7 +28,7 @@ service: {telemetry: {metrics: {address: "127.0.0.1:0"}, logs: {encoding: json}}
 
 def own_environment() -> dict[str, str]:
     """The environment without what would change how the command reads and writes."""
-    changing = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "OTEL_SESSIONS_URL")
+    changing = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "OTEL_SESSIONS_URL", "OTEL_SESSIONS_TOKEN")
     return {name: value for name, value in os.environ.items() if name not in changing}
 
 

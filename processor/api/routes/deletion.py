@@ -8,6 +8,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from processor.api.authentication import Tenant
 from processor.api.context import Context
 from processor.api.paths import SessionId
 from processor.api.units import iso_utc
@@ -31,11 +32,11 @@ class DeletionItem(BaseModel):
 
 
 def deletion_routes(context: Context, deletions: SessionDeletions) -> APIRouter:
-    """The route, for one tenant."""
-    router, tenant = APIRouter(), context.tenant
+    """The route."""
+    router = APIRouter()
 
     @router.delete("/v1/sessions/{session_id}")
-    def delete_session(session_id: SessionId) -> DeletionItem:
+    def delete_session(tenant: Tenant, session_id: SessionId) -> DeletionItem:
         """Delete a session, its traces, spans and log records; also one that is not known (yet)."""
         now_ms = now_ns() // NANOS_PER_MILLI
         blocked_until_ms = deletions.delete(tenant, session_id, now_ms)

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from processor.api.authentication import Tenant
 from processor.api.context import Context
 from processor.api.errors import NotFound
 from processor.api.exports.tables import SESSIONS, THREADS
@@ -38,18 +39,21 @@ _WITH_METADATA: Final = {"parameters": [METADATA_PARAMETER]}
 
 def session_routes(context: Context) -> APIRouter:
     """`/v1/sessions` and `/v1/threads`."""
-    router, pool, tenant = APIRouter(), context.pool, context.tenant
+    router, pool = APIRouter(), context.pool
 
     @router.get("/v1/sessions", response_model=SessionList, responses=FILES, openapi_extra=_WITH_METADATA)
     def list_sessions(
+        tenant: Tenant,
         parameters: Annotated[SessionParameters, Query()],
         wanted: Annotated[SessionFilter, Depends(session_filter)],
         request: Request,
     ) -> SessionList | Response:
         """Sessions whose interval overlaps the range; their totals are always whole."""
-        return sessions_of(parameters, wanted, request)
+        return sessions_of(tenant, parameters, wanted, request)
 
-    def sessions_of(parameters: SessionParameters, wanted: SessionFilter, request: Request) -> SessionList | Response:
+    def sessions_of(
+        tenant: str, parameters: SessionParameters, wanted: SessionFilter, request: Request
+    ) -> SessionList | Response:
         order, offset = (parameters.sort_by, parameters.sort_order), parameters.offset
         if (kind := format_of(parameters, request)) != "json":
             most = export_limit(parameters)
@@ -63,17 +67,17 @@ def session_routes(context: Context) -> APIRouter:
             )
         if total is None:
             total = context.kept.of(
-                ("sessions", tenant, wanted), lambda: count(wanted), lambda _, took_s: took_s > _KEPT_FROM_S
+                ("sessions", tenant, wanted), lambda: count(tenant, wanted), lambda _, took_s: took_s > _KEPT_FROM_S
             )
         page = Pagination(total=total, limit=limit, offset=offset)
         return SessionList(data=[session_of(row) for row in rows], pagination=page)
 
-    def count(wanted: SessionFilter) -> int:
+    def count(tenant: str, wanted: SessionFilter) -> int:
         with pool.reader() as queries:
             return queries.count_sessions(tenant, wanted)
 
     @router.get("/v1/sessions/{session_id}")
-    def get_session(session_id: SessionId) -> SessionItem:
+    def get_session(tenant: Tenant, session_id: SessionId) -> SessionItem:
         """One session, as in the list, with its usage by model, provider and service."""
         with pool.reader() as queries:
             row = queries.get_session(tenant, session_id)
@@ -84,6 +88,7 @@ def session_routes(context: Context) -> APIRouter:
 
     @router.get("/v1/threads", response_model=ThreadList, responses=FILES)
     def list_threads(
+        tenant: Tenant,
         parameters: Annotated[ThreadParameters, Query()],
         wanted: Annotated[ThreadFilter, Depends(thread_filter)],
         request: Request,
@@ -102,7 +107,7 @@ def session_routes(context: Context) -> APIRouter:
         return ThreadList(data=[thread_of(row) for row in rows], pagination=page)
 
     @router.get("/v1/threads/{thread_id}")
-    def get_thread(thread_id: ThreadId) -> ThreadItem:
+    def get_thread(tenant: Tenant, thread_id: ThreadId) -> ThreadItem:
         """One thread, as in the list."""
         with pool.reader() as queries:
             row = queries.get_thread(tenant, thread_id)
@@ -114,11 +119,12 @@ def session_routes(context: Context) -> APIRouter:
         "/v1/threads/{thread_id}/sessions", response_model=SessionList, responses=FILES, openapi_extra=_WITH_METADATA
     )
     def thread_sessions(
+        tenant: Tenant,
         parameters: Annotated[SessionParameters, Query()],
         wanted: Annotated[SessionFilter, Depends(session_filter_of_thread)],
         request: Request,
     ) -> SessionList | Response:
         """The thread's sessions, as in the list of all; an unknown thread has none."""
-        return sessions_of(parameters, wanted, request)
+        return sessions_of(tenant, parameters, wanted, request)
 
     return router

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from processor.api.authentication import Tenant
 from processor.api.context import Context
 from processor.api.exports.tables import MODELS, USERS
 from processor.api.exports.wanted import FILES, export_limit, exported, format_of, page_limit
@@ -39,10 +40,11 @@ class StatsParameters(FilterParameters):
 
 def stats_routes(context: Context) -> APIRouter:
     """`/v1/sessions/stats`, `/v1/users` and `/v1/models`."""
-    router, pool, tenant = APIRouter(), context.pool, context.tenant
+    router, pool = APIRouter(), context.pool
 
     @router.get("/v1/sessions/stats", openapi_extra={"parameters": [METADATA_PARAMETER]})
     def session_stats(
+        tenant: Tenant,
         parameters: Annotated[StatsParameters, Query()],
         wanted: Annotated[SessionFilter, Depends(session_filter)],
     ) -> StatsItem:
@@ -52,11 +54,11 @@ def stats_routes(context: Context) -> APIRouter:
         """
         return context.kept.of(
             ("stats", tenant, wanted, parameters.interval, parameters.top),
-            lambda: stats(parameters, wanted),
+            lambda: stats(tenant, parameters, wanted),
             lambda item, _: item.data.session_count >= _KEPT_FROM_SESSIONS,
         )
 
-    def stats(parameters: StatsParameters, wanted: SessionFilter) -> StatsItem:
+    def stats(tenant: str, parameters: StatsParameters, wanted: SessionFilter) -> StatsItem:
         with pool.reader() as queries:
             starts = queries.starts_of_sessions(tenant, wanted) or (0, 0)
             interval = parameters.interval or default_interval(*starts)
@@ -70,6 +72,7 @@ def stats_routes(context: Context) -> APIRouter:
 
     @router.get("/v1/users", response_model=UserList, responses=FILES)
     def list_users(
+        tenant: Tenant,
         parameters: Annotated[UserParameters, Query()],
         wanted: Annotated[UserFilter, Depends(user_filter)],
         request: Request,
@@ -88,7 +91,9 @@ def stats_routes(context: Context) -> APIRouter:
         return UserList(data=[user_of(row) for row in rows], pagination=page)
 
     @router.get("/v1/models", response_model=ModelList, responses=FILES)
-    def list_models(parameters: Annotated[ModelParameters, Query()], request: Request) -> ModelList | Response:
+    def list_models(
+        tenant: Tenant, parameters: Annotated[ModelParameters, Query()], request: Request
+    ) -> ModelList | Response:
         """What each model took over all sessions; first those that most calls have no price for."""
         unpriced, offset = parameters.unpriced, parameters.offset
         if (kind := format_of(parameters, request)) != "json":

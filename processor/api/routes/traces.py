@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from processor.api.authentication import Tenant
 from processor.api.context import Context
 from processor.api.errors import NotFound
 from processor.api.exports.tables import LOGS, TRACES
@@ -44,18 +45,18 @@ class SpanParameters(PageParameters):
 
 def trace_routes(context: Context) -> APIRouter:
     """`/v1/traces`, and `/v1/sessions/{id}/traces`."""
-    router, pool, tenant = APIRouter(), context.pool, context.tenant
+    router, pool = APIRouter(), context.pool
 
     @router.get("/v1/sessions/{session_id}/traces", response_model=TraceList, responses=FILES)
     def session_traces(
-        session_id: SessionId, parameters: Annotated[TracesParameters, Query()], request: Request
+        tenant: Tenant, session_id: SessionId, parameters: Annotated[TracesParameters, Query()], request: Request
     ) -> TraceList | Response:
         """The session's traces with their spans, in files without; an unknown session has none."""
-        return traces_of(session_id, parameters, request)
+        return traces_of(tenant, session_id, parameters, request)
 
     @router.get("/v1/sessions/{session_id}/logs", response_model=LogList, responses=FILES)
     def session_logs(
-        session_id: SessionId, parameters: Annotated[ListParameters, Query()], request: Request
+        tenant: Tenant, session_id: SessionId, parameters: Annotated[ListParameters, Query()], request: Request
     ) -> LogList | Response:
         """Log records that name the session, and those that name none and stand in one of its traces, in time."""
         offset = parameters.offset
@@ -69,11 +70,13 @@ def trace_routes(context: Context) -> APIRouter:
         return LogList(data=[log_of(row) for row in rows], pagination=page)
 
     @router.get("/v1/traces", response_model=TraceList, responses=FILES)
-    def list_traces(parameters: Annotated[SessionTracesParameters, Query()], request: Request) -> TraceList | Response:
+    def list_traces(
+        tenant: Tenant, parameters: Annotated[SessionTracesParameters, Query()], request: Request
+    ) -> TraceList | Response:
         """The same, for ids that don't fit a path."""
-        return traces_of(parameters.session_id, parameters, request)
+        return traces_of(tenant, parameters.session_id, parameters, request)
 
-    def traces_of(session_id: str, parameters: TracesParameters, request: Request) -> TraceList | Response:
+    def traces_of(tenant: str, session_id: str, parameters: TracesParameters, request: Request) -> TraceList | Response:
         offset = parameters.offset
         if (kind := format_of(parameters, request)) != "json":
             most = export_limit(parameters)
@@ -82,11 +85,11 @@ def trace_routes(context: Context) -> APIRouter:
         with pool.reader() as queries:
             rows, total = queries.session_traces(tenant, session_id, limit, offset)
             trace_ids = [row["trace_id"] for row in rows] if parameters.spans else []
-            spans = spans_of(queries, trace_ids)
+            spans = spans_of(queries, tenant, trace_ids)
         data = [trace_of(row, spans.get(row["trace_id"], [])) for row in rows]
         return TraceList(data=data, pagination=Pagination(total=total, limit=limit, offset=offset))
 
-    def spans_of(queries: SessionQueries, trace_ids: Sequence[str]) -> dict[str, list[Span]]:
+    def spans_of(queries: SessionQueries, tenant: str, trace_ids: Sequence[str]) -> dict[str, list[Span]]:
         narrow = but_deleted(queries, tenant, queries.narrow_spans(tenant, trace_ids))
         rows = shown(judged(narrow, context.prices), trace_ids)
         details = queries.span_details(tenant, rows)
@@ -98,7 +101,7 @@ def trace_routes(context: Context) -> APIRouter:
         return by_trace
 
     @router.get("/v1/traces/{trace_id}/spans")
-    def trace_spans(trace_id: TraceId, parameters: Annotated[SpanParameters, Query()]) -> SpanList:
+    def trace_spans(tenant: Tenant, trace_id: TraceId, parameters: Annotated[SpanParameters, Query()]) -> SpanList:
         """The spans of a trace over all its sessions, as they started, without what they say in words."""
         page = parameters.limit, parameters.offset
         with pool.reader() as queries:
@@ -108,7 +111,7 @@ def trace_routes(context: Context) -> APIRouter:
         return SpanList(data=data, pagination=Pagination(total=total, limit=page[0], offset=page[1]))
 
     @router.get("/v1/traces/{trace_id}/spans/{span_id}")
-    def get_span(trace_id: TraceId, span_id: SpanId) -> SpanItem:
+    def get_span(tenant: Tenant, trace_id: TraceId, span_id: SpanId) -> SpanItem:
         """One span, whole."""
         with pool.reader() as queries:
             row = one_span(queries, tenant, trace_id, span_id, context.prices)

@@ -1,5 +1,8 @@
-// The one way to the API: same origin, JSON, errors with the server's own words. A token would be added here.
+// The one way to the API: same origin, JSON, errors with the server's own words, and the reader's token where there is
+// one. When the server does not know who asks, the document hears `unauthorized`.
 // Must never ask anybody but the server that sent the page.
+
+import * as credentials from "./credentials.js";
 
 const TIMEOUT_MS = 60_000;
 const RETRIES_MAX = 2;
@@ -36,33 +39,51 @@ export async function get(path, parameters = {}, { signal } = {}) {
   for (let attempt = 0; ; attempt += 1) {
     const response = await send(search ? `${path}?${search}` : path, "GET", signal);
     if (response.ok) return response.json();
-    if (response.status !== 503 || attempt >= RETRIES_MAX) throw await failure(response);
+    if (response.status !== 503 || attempt >= RETRIES_MAX) throw await refused(response);
     await pause(Number(response.headers.get("Retry-After") ?? 1) * 1_000, signal);
   }
 }
 
 export async function remove(path) {
   const response = await send(path, "DELETE");
-  if (!response.ok) throw await failure(response);
+  if (!response.ok) throw await refused(response);
   return response.json();
 }
 
 // A whole answer as a file.
 export async function download(path, parameters) {
   const response = await send(`${path}?${query(parameters)}`, "GET", undefined, 10 * TIMEOUT_MS);
-  if (!response.ok) throw await failure(response);
+  if (!response.ok) throw await refused(response);
   return response.blob();
 }
 
-async function send(url, method, signal, timeoutMs = TIMEOUT_MS) {
+// Whether the server would answer who holds this token. Rejects with why not.
+export async function tryToken(token) {
+  const response = await send("/v1/capabilities", "GET", undefined, TIMEOUT_MS, credentials.headers(token));
+  if (!response.ok) throw await failure(response);
+}
+
+async function send(url, method, signal, timeoutMs = TIMEOUT_MS, headers = credentials.headers()) {
   const limits = [AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])];
   try {
-    return await fetch(url, { method, credentials: "same-origin", redirect: "error", signal: AbortSignal.any(limits) });
+    return await fetch(url, {
+      method,
+      headers,
+      credentials: "same-origin",
+      redirect: "error",
+      signal: AbortSignal.any(limits),
+    });
   } catch (error) {
     if (signal?.aborted) throw error;
     if (error.name === "TimeoutError") throw new ApiError(`No answer within ${timeoutMs / 1_000} s`);
     throw new ApiError("The server can't be reached");
   }
+}
+
+async function refused(response) {
+  const error = await failure(response);
+  if (error.status === 401) document.dispatchEvent(new CustomEvent("unauthorized", { detail: error.message }));
+  return error;
 }
 
 async function failure(response) {

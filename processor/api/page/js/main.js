@@ -2,6 +2,8 @@
 // A view is `mount(root, parameters, context)`; it returns `update(parameters)` and `unmount()`, and calls
 // `context.settled()` when its first answer is drawn. It must stop everything it started when unmounted.
 
+import * as credentials from "./credentials.js";
+import { signIn } from "./sign-in.js";
 import { start as startTheme } from "./theme.js";
 import { el, fill } from "./dom.js";
 import * as router from "./router.js";
@@ -16,9 +18,13 @@ const VIEWS = { sessions, session, threads, thread, users, analytics };
 const UNDER = { session: "sessions", thread: "threads" }; // the entry of the navigation that a view belongs to
 
 const main = document.getElementById("main");
+const signOut = document.getElementById("sign-out");
 let mounted = null;
+let asking = false; // who is there
 
 function show({ view, parameters }, place) {
+  if (asking) return;
+  signOut.hidden = credentials.token() === "";
   const module = VIEWS[view];
   mark(view);
   if (!module) {
@@ -58,6 +64,25 @@ function mark(view) {
     else link.removeAttribute("aria-current");
   }
 }
+
+// Nothing stays in the page that the next reader should not see.
+function askWho(message) {
+  if (asking) return;
+  asking = true;
+  credentials.forget();
+  signOut.hidden = true;
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  mounted?.instance.unmount();
+  mounted = null;
+  document.title = "Sign in · otel-sessions";
+  signIn(main, message, () => {
+    asking = false;
+    show(router.route(), null);
+  });
+}
+
+document.addEventListener("unauthorized", (event) => askWho(credentials.token() ? event.detail : ""));
+signOut.addEventListener("click", () => askWho(""));
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
