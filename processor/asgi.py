@@ -19,6 +19,7 @@ from processor.errors import ConfigError
 
 BACKLOG = 1024
 STOP_GRACE_S = 5.0
+_CLOSE = (b"connection", b"close")
 REQUEST_HEAD_BYTES_MAX = 1024 * 1024  # session ids travel in the path and may be long
 
 
@@ -91,6 +92,11 @@ class AsgiServer:
         if self._task.done():
             await self._task
 
+    def drain(self) -> None:
+        """From now on say `Connection: close` in every answer: the next request goes where the balancer sends it."""
+        if self._server is not None:
+            self._server.close_after_answers()
+
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Accept no more, give requests in flight `grace_s` seconds, then cancel them and see them end."""
         if self._server is None or self._task is None:
@@ -112,6 +118,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         # The service decides what a signal stops, and in which order.
         yield
+
+    def close_after_answers(self) -> None:
+        # The first is copied into the second once a second.
+        self.config.encoded_headers.append(_CLOSE)
+        self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

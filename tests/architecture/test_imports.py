@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
     "endpoint": {"errors"},
+    "draining": set(),
     "role": set(),
     "signals": set(),
     "metric_model": set(),
@@ -36,7 +37,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker": _BASE | _EDGES | _PURE | {"allocators", "log", "store", "worker"},
     "api": _BASE | {"api", "conventions", "pricing", "rollup", "store.queries", "store.deletions"},
     "clickhouse_http": _BASE | {"clickhouse_http", "store.connection"},
-    "config": _BASE | _EDGES | {"config", "api.config", "clickhouse_http.config", "receiver", "log", "store", "worker"},
+    "config": _BASE
+    | _EDGES
+    | {"config", "draining", "api.config", "clickhouse_http.config", "receiver", "log", "store", "worker"},
     "service": _BASE
     | _EDGES
     | {"api", "asgi", "clickhouse_http", "config", "receiver", "log", "pricing", "store", "worker"},

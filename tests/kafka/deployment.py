@@ -47,6 +47,7 @@ exporters:
     producer: {{timeout_s: 3}}
 extensions: {{health_check: {{endpoint: "127.0.0.1:0"}}}}
 service:
+  drain: {{delay_s: "${{env:TEST_DRAIN_S:-0}}"}}
   pipelines: {{traces: {{receivers: [otlp], processors: [], exporters: [kafka]}}}}
   {_TELEMETRY}
 """
