@@ -124,9 +124,9 @@ class Deployment:
         self._count = 0
         self.workers: list[Running] = []
 
-    def receiver(self, **environment: str) -> Running:
-        """Another one, started."""
-        return self._start("receiver", RECEIVER, **environment)
+    def receiver(self, *, wait: bool = True, **environment: str) -> Running:
+        """Another one, started; not waited for without `wait`."""
+        return self._start("receiver", RECEIVER, wait=wait, **environment)
 
     def worker(self, *, tick_s: float = 0.1, wait: bool = True, **environment: str) -> Running:
         """Another one; not waited for without `wait`."""
