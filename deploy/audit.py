@@ -7,6 +7,7 @@ Exit status: 0, 1 for a finding, 3 when only the advisories could not be asked.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -175,15 +176,37 @@ def main() -> int:
         return 1
     print("the lock is whole, and every licence is one that we accept")
     options = ["--require-hashes"] if "--hash=" in LOCK.read_text() else ["--no-deps"]
-    command = [str(PIP_AUDIT), "--requirement", str(LOCK), "--disable-pip", *options]
+    command = [str(PIP_AUDIT), "--requirement", str(LOCK), "--disable-pip", "--format", "json", *options]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 (our own words)
-    print(done.stdout + done.stderr)
-    if done.returncode == 0:
-        return 0
-    if "Found " in done.stderr + done.stdout:
-        return _VULNERABILITIES
-    print("the advisories could not be asked; ask again where pypi.org can be reached")
-    return _UNREACHABLE
+    try:
+        report = json.loads(done.stdout)
+    except ValueError:
+        report = {"dependencies": []}
+        print(done.stderr)
+    sentences, status = advisories(report)
+    print("\n".join(sentences))
+    return status
+
+
+def advisories(report: Mapping[str, Any]) -> tuple[list[str], int]:
+    """What pip-audit's JSON report says, and the exit status: a package it knows nothing of is not a safe one.
+
+    pip-audit itself calls that success: where a mirror of PyPI has no advisories, it skips every package and finds none.
+    """
+    packages = report["dependencies"]
+    skipped = [package["name"] for package in packages if "skip_reason" in package]
+    found = [
+        f"{package['name']} {package['version']}: {flaw['id']}, mended in {', '.join(flaw['fix_versions']) or 'none yet'}"
+        for package in packages
+        for flaw in package.get("vulns", [])
+    ]
+    if found:
+        return found, _VULNERABILITIES
+    if skipped or not packages:
+        asked = len(packages) - len(skipped)
+        sentence = f"advisories were found for {asked} of {len(packages)} packages; ask where pypi.org is reached"
+        return [sentence], _UNREACHABLE
+    return [f"no advisory is known against any of {len(packages)} packages"], 0
 
 
 def _hashes(packages: Iterable[Locked]) -> Iterator[str]:

@@ -10,12 +10,14 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from processor.endpoint import cannot_listen, parse_endpoint
 from processor.errors import ConfigError
+from processor.http_heads import HEAD_TIMEOUT_S, BoundedHeads
 
 BACKLOG = 1024
 STOP_GRACE_S = 5.0
@@ -48,11 +50,20 @@ def listen(endpoint: str, option: str) -> socket.socket:
 class AsgiServer:
     """Serves one application. `start` and `stop` are safe to call twice, `stop` also without `start`."""
 
-    def __init__(self, app: Any, endpoint: str, option: str, keepalive_timeout_s: int = 5) -> None:
+    def __init__(
+        self,
+        app: Any,
+        endpoint: str,
+        option: str,
+        keepalive_timeout_s: int = 5,
+        *,
+        head_timeout_s: float = HEAD_TIMEOUT_S,
+    ) -> None:
         self._app = app
         self._endpoint = endpoint
         self._option = option
         self._keepalive_timeout_s = keepalive_timeout_s
+        self._head_timeout_s = head_timeout_s
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._port = 0
@@ -81,7 +92,7 @@ class AsgiServer:
                 proxy_headers=False,
                 timeout_keep_alive=self._keepalive_timeout_s,
                 ws="none",
-                http="h11",
+                http=partial(BoundedHeads, head_timeout_s=self._head_timeout_s),  # type: ignore[arg-type]
                 h11_max_incomplete_event_size=REQUEST_HEAD_BYTES_MAX,
             )
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.audit import ALLOWED, ALLOWED_TOOLS, closure, complaints, is_allowed, locked
+from deploy.audit import ALLOWED, ALLOWED_TOOLS, advisories, closure, complaints, is_allowed, locked
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +52,17 @@ def test_a_lock_is_read_with_its_hashes_and_markers() -> None:
 def test_licence_expressions(expression: str, may: bool) -> None:
     """One of `OR`, all of `AND`; what can't be read is not accepted."""
     assert is_allowed(expression, ALLOWED) is may
+
+
+def test_a_package_without_advisories_is_not_a_safe_one() -> None:
+    """Nothing known against all of them is 0, a flaw is 1, and what could not be asked about is 3, never 0."""
+    safe = {"name": "one", "version": "1", "vulns": []}
+    flawed = {"name": "two", "version": "2", "vulns": [{"id": "PYSEC-1", "fix_versions": ["3"]}]}
+    unknown = {"name": "three", "skip_reason": "not found on PyPI"}
+    assert advisories({"dependencies": [safe]})[1] == 0
+    assert advisories({"dependencies": [safe, flawed, unknown]}) == (["two 2: PYSEC-1, mended in 3"], 1)
+    assert advisories({"dependencies": [safe, unknown]})[1] == 3
+    assert advisories({"dependencies": []})[1] == 3
 
 
 def test_tools_may_be_what_is_never_shipped() -> None:

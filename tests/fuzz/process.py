@@ -1,12 +1,13 @@
 """One target under libFuzzer, in a process of its own: `process.py TARGET libFuzzer's own arguments`.
 
-A script and no module, because libFuzzer starts it again by its own command line when it merges.
+A script and no module: libFuzzer starts it again when it merges.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import shlex
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ with atheris.instrument_imports(
 def main() -> None:
     """Never returns: libFuzzer ends the process."""
     target = sys.argv.pop(1)
+    sys.argv[0] = shlex.join([sys.executable, __file__, target])  # as what it starts itself again
 
     def by_field_or_by_byte(data: bytes, size_max: int, seed: int) -> bytes:
         if random.Random(seed).random() < 0.75:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf.message import Message
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from processor.conventions.metric_rules import RULES as METRIC_RULES
 from processor.receiver.otlp_json import serialized_request
 from processor.signals import Signal
 from tests.fuzz.json_form import as_json
@@ -46,11 +48,37 @@ def _seeds(target: str) -> Iterator[bytes]:
             yield "\n".join(line for line in path.read_text().splitlines() if not line.strip().startswith("#")).encode()
         return
     signal = Signal(target.removesuffix("_json"))
+    if signal is Signal.METRICS:
+        for request in _metrics():
+            yield as_json(request) if target.endswith("_json") else request.SerializeToString()
     for path in sorted(CAPTURES.glob(f"*/[0-9]*.{signal.value}.*")):
         body = path.read_bytes()
         request = REQUESTS[signal].FromString(serialized_request(body, signal) if path.suffix == ".json" else body)
         _shorten(request)
         yield as_json(request) if target.endswith("_json") else request.SerializeToString()
+
+
+def _metrics() -> Iterator[ExportMetricsServiceRequest]:
+    """No capture has metrics: one of each kind for every name that is kept, and for one that is not."""
+    for name in [*METRIC_RULES, "somebody.else"]:
+        for kind in ("gauge", "sum", "histogram", "exponential_histogram", "summary"):
+            request = ExportMetricsServiceRequest()
+            resource = request.resource_metrics.add()
+            resource.resource.attributes.add(key="service.name").value.string_value = "agent"
+            metric = resource.scope_metrics.add().metrics.add(name=name, unit="1")
+            data = getattr(metric, kind)
+            point = data.data_points.add(start_time_unix_nano=NOW_NS - 5_000, time_unix_nano=NOW_NS)
+            said = {"session.id": "chat", "type": "input", "gen_ai.token.type": "output", "model": "gpt-5"}
+            for key, value in said.items():
+                point.attributes.add(key=key).value.string_value = value
+            if kind in ("gauge", "sum"):
+                point.as_double = 1.5
+                point.exemplars.add(as_int=1, trace_id=b"\1" * 16, span_id=b"\2" * 8)
+            else:
+                point.count, point.sum = 2, 30.5
+            if hasattr(data, "aggregation_temporality"):
+                data.aggregation_temporality = 1
+            yield request
 
 
 def _shorten(message: Message) -> None:
