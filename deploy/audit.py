@@ -196,7 +196,7 @@ def advisories(report: Mapping[str, Any]) -> tuple[list[str], int]:
     packages = report["dependencies"]
     skipped = [package["name"] for package in packages if "skip_reason" in package]
     found = [
-        f"{package['name']} {package['version']}: {flaw['id']}, mended in {', '.join(flaw['fix_versions']) or 'none yet'}"
+        f"{package['name']} {package['version']}: {flaw['id']}, mended in {' '.join(flaw['fix_versions']) or '?'}"
         for package in packages
         for flaw in package.get("vulns", [])
     ]
@@ -204,7 +204,7 @@ def advisories(report: Mapping[str, Any]) -> tuple[list[str], int]:
         return found, _VULNERABILITIES
     if skipped or not packages:
         asked = len(packages) - len(skipped)
-        sentence = f"advisories were found for {asked} of {len(packages)} packages; ask where pypi.org is reached"
+        sentence = f"advisories were asked for {asked} of {len(packages)} packages; try where PyPI is"
         return [sentence], _UNREACHABLE
     return [f"no advisory is known against any of {len(packages)} packages"], 0
 

@@ -35,7 +35,16 @@ def words(target: str) -> list[str]:
     if target == "config":
         text = (ROOT / "config" / "embedded.yaml").read_text()
         names = {line.strip("# ").partition(":")[0] for line in text.splitlines() if ":" in line}
-        return sorted({*(f"{name}:" for name in names if name.isidentifier()), "${env:SET}", "${env:NONE:-1}", "!!int"})
+        return sorted(
+            {
+                *(f"{name}:" for name in names if name.isidentifier()),
+                "${env:SET}",
+                "${env:DATE}",
+                "${env:DEEP}",
+                "${env:NONE:-1}",
+                "!!int",
+            }
+        )
     if target.endswith("_json"):
         names = _field_names(REQUESTS[Signal(target.removesuffix("_json"))].DESCRIPTOR, set())
         return sorted({f'"{name}":' for name in names} | {'"NaN"', '"Infinity"', "1e999", "18446744073709551615"})

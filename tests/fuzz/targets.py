@@ -42,6 +42,8 @@ from tests.fuzz.json_form import NotJson, as_json
 NOW_NS: Final = 1_795_000_000_000_000_000
 """The clock of every target: what a finding says must not depend on when it is looked at."""
 
+ENVIRONMENT: Final = {"SET": "1", "EMPTY": "", "DATE": "2026-13-45", "DEEP": "[" * 5_000}
+
 REQUESTS: Final[Mapping[Signal, Any]] = {
     Signal.TRACES: ExportTraceServiceRequest,
     Signal.LOGS: ExportLogsServiceRequest,
@@ -115,7 +117,7 @@ def check_config(data: bytes) -> None:
     except UnicodeDecodeError:
         return  # `load_config` says so
     try:
-        config = read_config(text, {"SET": "1", "EMPTY": ""})
+        config = read_config(text, ENVIRONMENT)
     except ConfigError as error:
         _must(_names_a_place(str(error), text), str(error))
     else:

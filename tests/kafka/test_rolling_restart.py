@@ -26,6 +26,8 @@ from tests.kafka.deployment import Deployment
 EXPORTERS_EACH = 2
 TRACES_PER_BATCH = 5
 BATCHES_BETWEEN = 20
+PAUSE_S = 0.05
+"""Between two exports of one exporter: restarts are what is tested, and the oracle adds up all that is sent."""
 DRAIN_S = 1.0
 GRACE_S = 20.0
 """What a supervisor would give a process to end: a cluster's default is 30 s."""
@@ -68,7 +70,7 @@ class Load:
 
     def _export(self, exporter: SpanExporter, number: int) -> None:
         for spans in batches(number):
-            if self._over.is_set():
+            if self._over.wait(PAUSE_S):
                 break
             if exporter.export(spans) is not SpanExportResult.SUCCESS:
                 self.failures += 1
