@@ -191,7 +191,7 @@ def main() -> int:
 def advisories(report: Mapping[str, Any]) -> tuple[list[str], int]:
     """What pip-audit's JSON report says, and the exit status: a package it knows nothing of is not a safe one.
 
-    pip-audit itself calls that success: where a mirror of PyPI has no advisories, it skips every package and finds none.
+    pip-audit itself calls that success: where a mirror of PyPI has no advisories, it skips every package.
     """
     packages = report["dependencies"]
     skipped = [package["name"] for package in packages if "skip_reason" in package]

@@ -25,9 +25,10 @@ from tests.kafka.deployment import Deployment
 
 EXPORTERS_EACH = 2
 TRACES_PER_BATCH = 5
-BATCHES_BETWEEN = 20
+BATCHES_BETWEEN = 10
 PAUSE_S = 0.05
 """Between two exports of one exporter: restarts are what is tested, and the oracle adds up all that is sent."""
+TICK_S = 0.5
 DRAIN_S = 1.0
 GRACE_S = 20.0
 """What a supervisor would give a process to end: a cluster's default is 30 s."""
@@ -93,7 +94,7 @@ def test_receivers_then_workers_are_replaced_under_load_and_no_exporter_notices(
     """No export fails for good, every process ends in time with 0 and no complaint, and the totals are the oracle's."""
     receivers = [deployment.receiver(TEST_DRAIN_S=str(DRAIN_S), wait=False) for _ in range(2)]
     for _ in range(2):
-        deployment.worker(wait=False)
+        deployment.worker(tick_s=TICK_S, wait=False)
     for started in (*receivers, *deployment.workers):
         started.wait_until_started()
     load = Load()
@@ -119,7 +120,7 @@ def test_receivers_then_workers_are_replaced_under_load_and_no_exporter_notices(
                     await load.more()
                     await replace(old)
                     receivers.remove(old)
-                await asyncio.to_thread(deployment.worker, wait=False)
+                await asyncio.to_thread(deployment.worker, tick_s=TICK_S, wait=False)
                 for worker in deployment.workers[:2]:
                     await load.more()
                     deployment.workers.remove(worker)
