@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
+import pytest
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
@@ -42,7 +43,8 @@ def batches(number: int) -> Iterator[list[ReadableSpan]]:
     tracer = provider.get_tracer("agent")
     for turn in count():
         for _ in range(TRACES_PER_BATCH):
-            said = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": turn + 1}
+            # It states what it cost: the oracle would look each price up by itself.
+            said = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": turn + 1, "gen_ai.usage.cost": 0.001}
             with (
                 tracer.start_as_current_span("turn", attributes={"session.id": f"chat {number} {turn % 7}"}),
                 tracer.start_as_current_span("chat", attributes=said),
@@ -90,6 +92,7 @@ class Load:
         self._pool.shutdown()
 
 
+@pytest.mark.timeout(900)  # it starts seven processes, one after the other
 def test_receivers_then_workers_are_replaced_under_load_and_no_exporter_notices(deployment: Deployment) -> None:
     """No export fails for good, every process ends in time with 0 and no complaint, and the totals are the oracle's."""
     receivers = [deployment.receiver(TEST_DRAIN_S=str(DRAIN_S), wait=False) for _ in range(2)]
