@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test test-sdks check lint types format bench clean kafka lock sbom manifests helm helm-check image-check
+.PHONY: install demo test test-sdks check lint types format bench clean kafka lock sbom manifests helm helm-check \
+	image-check fuzz audit
 
 install: $(STAMP)
 
@@ -68,6 +69,20 @@ helm-check: install helm
 # The steps of deploy/Dockerfile without Docker; needs root on Linux.
 image-check: install
 	$(BIN)/python -m deploy.image
+# Coverage-guided, all targets one after the other; findings and new inputs go to .fuzz/. Then `python -m tests.fuzz
+# --minimise` keeps what is worth it in tests/fuzz/corpus.
+SECONDS ?= 600
+fuzz: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.lock
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+# Licences and the lock, and then what is known against what it names. Status 3: nobody could be asked about that.
+audit: install .audit/bin/pip-audit
+	$(BIN)/python -m deploy.audit
+
+.audit/bin/pip-audit:
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
 
 format: install
 	$(BIN)/ruff format .

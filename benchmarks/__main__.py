@@ -11,7 +11,7 @@ import signal
 import sys
 from types import FrameType
 
-from benchmarks import decode, embedded, freshness, normalize, preloaded, pricing, read, receiver, worker
+from benchmarks import decode, embedded, freshness, normalize, preloaded, pricing, read, receiver, soak, worker
 from benchmarks.failure import BenchmarkError
 
 _BENCHMARKS = {
@@ -23,6 +23,7 @@ _BENCHMARKS = {
     "pricing": pricing,
     "read": read,
     "receiver": receiver,
+    "soak": soak,
     "worker": worker,
 }
 

@@ -10,16 +10,19 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from processor.endpoint import cannot_listen, parse_endpoint
 from processor.errors import ConfigError
+from processor.http_heads import HEAD_TIMEOUT_S, BoundedHeads
 from processor.tls.server import ServerTls
 
 BACKLOG = 1024
 STOP_GRACE_S = 5.0
+_CLOSE = (b"connection", b"close")
 REQUEST_HEAD_BYTES_MAX = 1024 * 1024  # session ids travel in the path and may be long
 
 
@@ -49,13 +52,21 @@ class AsgiServer:
     """Serves one application. `start` and `stop` are safe to call twice, `stop` also without `start`."""
 
     def __init__(
-        self, app: Any, endpoint: str, option: str, keepalive_timeout_s: int = 5, tls: ServerTls | None = None
+        self,
+        app: Any,
+        endpoint: str,
+        option: str,
+        keepalive_timeout_s: int = 5,
+        tls: ServerTls | None = None,
+        *,
+        head_timeout_s: float = HEAD_TIMEOUT_S,
     ) -> None:
         self._app = app
         self._tls = tls
         self._endpoint = endpoint
         self._option = option
         self._keepalive_timeout_s = keepalive_timeout_s
+        self._head_timeout_s = head_timeout_s
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._port = 0
@@ -92,7 +103,7 @@ class AsgiServer:
                 proxy_headers=False,
                 timeout_keep_alive=self._keepalive_timeout_s,
                 ws="none",
-                http="h11",
+                http=partial(BoundedHeads, head_timeout_s=self._head_timeout_s),  # type: ignore[arg-type]
                 h11_max_incomplete_event_size=REQUEST_HEAD_BYTES_MAX,
                 ssl_context_factory=None if tls is None else lambda _config, _default: tls.asgi_context(),
             )
@@ -103,6 +114,11 @@ class AsgiServer:
         answering.cancel()
         if self._task.done():
             await self._task
+
+    def drain(self) -> None:
+        """From now on say `Connection: close` in every answer: the next request goes where the balancer sends it."""
+        if self._server is not None:
+            self._server.close_after_answers()
 
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Accept no more, give requests in flight `grace_s` seconds, then cancel them and see them end."""
@@ -127,6 +143,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         # The service decides what a signal stops, and in which order.
         yield
+
+    def close_after_answers(self) -> None:
+        # The first is copied into the second once a second.
+        self.config.encoded_headers.append(_CLOSE)
+        self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

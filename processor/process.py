@@ -13,7 +13,8 @@ from processor.service import Service
 
 
 async def run_until_signal(config: Config) -> None:
-    """Run until SIGINT or SIGTERM, then stop in order. A second signal ends the process at once.
+    """Run until SIGINT or SIGTERM, then drain and stop in order. A second signal ends the process at once, which loses
+    nothing that was acknowledged.
 
     Errors: those of `Service.start`; what a part died of, for the supervisor to start the process again.
     """
@@ -28,6 +29,7 @@ async def run_until_signal(config: Config) -> None:
                 await _first_of(crashed, asked)
                 if crashed.done():
                     raise crashed.result()
+                await _first_of(crashed, asyncio.create_task(service.drain()))
                 crashed.cancel()
         finally:
             starting.cancel()
@@ -47,6 +49,7 @@ async def _asked_to_stop() -> AsyncIterator[asyncio.Task[object]]:
         asked.set()
         for number in signals:
             loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)  # Python's own SIGINT would first wait for every thread
 
     for number in signals:
         loop.add_signal_handler(number, ask)

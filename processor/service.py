@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Any
@@ -50,7 +50,6 @@ from processor.tls.config import TlsConfig
 from processor.tls.server import ServerTls
 from processor.worker import Worker, WorkerConfig
 
-_RECEIVER_GRACE_S = 5.0
 _SWITCH_INTERVAL_S = 0.001  # rollups and inserts take turns with the event loop in small steps
 
 _log = structlog.get_logger(__name__)
@@ -66,6 +65,7 @@ class Service:
         self._stack: AsyncExitStack | None = None
         self._worker: Worker | None = None
         self._conditions: list[Callable[[], bool]] = []
+        self._draining: list[Callable[[], None]] = []
         self._started = False
         self._ports: dict[str, int] = {}
 
@@ -101,6 +101,7 @@ class Service:
             stack.callback(self._conditions.clear)
             for section, warning in exposures(self._config):
                 _log.warning("exposed", section=section, warning=warning)
+            stack.callback(self._draining.clear)
             await self._authenticators.start()
             stack.push_async_callback(self._authenticators.stop)
             await self._start_telemetry(stack)
@@ -113,6 +114,17 @@ class Service:
         gc.freeze()  # what stands now stands to the end; collections need not look at it again
         self._started = True
         _log.info("started", **{f"{name}_port": port for name, port in self._ports.items()})
+
+    async def drain(self) -> None:
+        """Not ready from now on, and serving all the same for `service.drain.delay_s`: until balancers know of it."""
+        delay_s = self._config.service.drain.delay_s
+        if not self._started or not delay_s:
+            return
+        self._started = False
+        _log.info("draining", delay_s=delay_s)
+        for drain in self._draining:
+            drain()
+        await asyncio.sleep(delay_s)
 
     async def stop(self) -> None:
         """Stop upstream first; what was accepted is stored when this returns."""
@@ -208,10 +220,15 @@ class Service:
         if (http := otlp.protocols.http) is not None:
             who = self._authenticators.of(http.auth)
             receivers["http"] = OtlpHttpReceiver(http, writers, self._metrics, DEFAULT_TENANT, who, limits)
+        stack.push_async_callback(self._stop_receivers, receivers.values())
         for protocol, receiver in receivers.items():
             await receiver.start()
-            stack.push_async_callback(receiver.stop, _RECEIVER_GRACE_S)
+            self._draining.append(receiver.drain)
             self._ports[protocol] = receiver.port
+
+    async def _stop_receivers(self, receivers: Iterable[OtlpGrpcReceiver | OtlpHttpReceiver]) -> None:
+        """All at a time, so that `timeout_s` is the time of all."""
+        await asyncio.gather(*(receiver.stop(self._config.service.drain.timeout_s) for receiver in receivers))
 
     async def _start_producer(
         self, stack: AsyncExitStack, kafka: KafkaExporterConfig, signal: Signal
@@ -247,4 +264,5 @@ class Service:
         server = AsgiServer(app, endpoint, option, tls=certificate)
         await server.start()
         stack.push_async_callback(server.stop)
+        self._draining.append(server.drain)
         self._ports[name] = server.port

@@ -19,8 +19,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-import yaml
-
+from processor.config.document import parse_document
 from processor.config.environment import expand, is_reference
 from processor.endpoint import parse_endpoint
 from processor.errors import ConfigError
@@ -97,8 +96,8 @@ def _expanded(hint: Any, value: object, path: str, environment: Mapping[str, str
     if hint is str or get_origin(hint) is Literal or not is_reference(value):
         return text
     try:
-        return cast(object, yaml.safe_load(text))
-    except yaml.YAMLError:
+        return parse_document(text)
+    except ConfigError:
         return text
 
 

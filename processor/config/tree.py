@@ -16,6 +16,7 @@ from processor.auth.config import AuthConfig, BearerTokenAuthConfig, OidcConfig
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.config.fields import nearest
 from processor.config.pipeline import KAFKA, Pipeline, pipeline_of
+from processor.draining import DrainConfig
 from processor.errors import ConfigError
 from processor.log.kafka.config import KafkaExporterConfig, KafkaReceiverConfig
 from processor.log.memory import MemoryLogConfig
@@ -132,6 +133,7 @@ class ServiceConfig:
         default=None, metadata={"help": "Extensions to serve; null serves every extension that is defined."}
     )
     telemetry: Telemetry = field(default_factory=Telemetry)
+    drain: DrainConfig = field(default_factory=DrainConfig)
     pipelines: Pipelines = field(default_factory=Pipelines)
 
 

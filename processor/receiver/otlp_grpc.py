@@ -152,6 +152,9 @@ class OtlpGrpcReceiver:
         self._server = server
         await server.start()
 
+    def drain(self) -> None:
+        """Nothing: a client that was sent away too early would come back. `stop` sends GOAWAY."""
+
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, give running ones `grace_s` seconds, then cancel them (CANCELLED is retried)."""
         server, self._server = self._server, None

@@ -29,10 +29,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tls": {"errors", "reloading", "tls"},
     "exposure": {"config", "endpoint"},
     "auth": _BASE | {"auth", "config.document", "config.fields", "reloading"},
+    "draining": set(),
     "role": set(),
     "signals": set(),
     "metric_model": set(),
-    "asgi": {"endpoint", "errors", "tls"},
+    "asgi": {"endpoint", "errors", "http_heads", "tls"},
+    "http_heads": set(),
     **{name: {"model", "errors", "signals", "metric_model"} | _PURE for name in _PURE},
     "telemetry": _BASE | {"telemetry", "tls.config"},
     "receiver": _BASE | _EDGES | _WHO | {"asgi", "decode.outline", "receiver", "log.base", "tls"},
@@ -45,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | _EDGES
     | {
         "config",
+        "draining",
         "api.config",
         "auth.config",
         "clickhouse_http.config",

@@ -47,6 +47,7 @@ exporters:
     producer: {{timeout_s: 3}}
 extensions: {{health_check: {{endpoint: "127.0.0.1:0"}}}}
 service:
+  drain: {{delay_s: "${{env:TEST_DRAIN_S:-0}}"}}
   pipelines: {{traces: {{receivers: [otlp], processors: [], exporters: [kafka]}}}}
   {_TELEMETRY}
 """
@@ -123,9 +124,9 @@ class Deployment:
         self._count = 0
         self.workers: list[Running] = []
 
-    def receiver(self, **environment: str) -> Running:
-        """Another one, started."""
-        return self._start("receiver", RECEIVER, **environment)
+    def receiver(self, *, wait: bool = True, **environment: str) -> Running:
+        """Another one, started; not waited for without `wait`."""
+        return self._start("receiver", RECEIVER, wait=wait, **environment)
 
     def worker(self, *, tick_s: float = 0.1, wait: bool = True, **environment: str) -> Running:
         """Another one; not waited for without `wait`."""

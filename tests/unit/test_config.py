@@ -238,6 +238,28 @@ def test_a_key_that_stands_twice_is_refused_with_its_line() -> None:
     assert "'database'" in message
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("service:\n  drain: {delay_s: 2026-13-45}", "line 2, column 20: this is no timestamp"),
+        ("service: {drain: {delay_s: !!int x}}", "line 1, column 28: this is no int"),
+        ("service: {extensions: !!bool x}", "line 1, column 23: this is no bool"),
+        (f"service: {'1' * 5_000}", "line 1, column 10: this is no int"),
+        ("service:\n  drain: \x1e", "line 2, column 10: a character that YAML does not allow"),
+        ("service: " + "[" * 5_000, "the file: nested too deep"),
+    ],
+)
+def test_what_yaml_itself_stumbles_over_is_refused_with_its_place(text: str, place: str) -> None:
+    """Scalars that look like another type, characters it forbids, and what is deeper than Python's stack."""
+    assert refusal(text).startswith(place)
+
+
+@pytest.mark.parametrize("value", ["2026-13-45", "1" * 5_000, "[" * 5_000])
+def test_a_variable_that_is_no_yaml_is_refused_at_its_option(value: str) -> None:
+    """As text, which a number is not."""
+    assert refusal("service: {drain: {delay_s: '${env:V}'}}", V=value).startswith("service.drain.delay_s: ")
+
+
 def test_broken_yaml_is_refused_with_line_and_column() -> None:
     """A syntax error is found where it stands; a second document is one too."""
     assert refusal("receivers:\n  otlp: [\n").startswith("line 3, column 1: ")
