@@ -63,6 +63,7 @@ _OLD_NAMES: Final[Mapping[str, str]] = {
     "bsd": "BSD-3-Clause",
     "bsd license": "BSD-3-Clause",
     "gnu general public license v3 (gplv3)": "GPL-3.0-only",
+    "gpl-3.0": "GPL-3.0-only",
     "gnu general public license v3 or later (gplv3+)": "GPL-3.0-or-later",
     "isc license (iscl)": "ISC",
     "mit license": "MIT",
