@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -24,12 +24,14 @@ from processor.asgi import AsgiServer
 from processor.clickhouse_http.app import ClickHouseHttp
 from processor.clickhouse_http.engine import Engine
 from processor.config import Config
+from processor.control.server import ControlServer
 from processor.log.base import LogReader
 from processor.log.kafka.config import KafkaExporterConfig
 from processor.log.kafka.producer import KafkaProducerLog
 from processor.log.kafka.reader import KafkaLogReader
 from processor.log.memory import MemoryLog, MemoryLogConfig
 from processor.model import DEFAULT_TENANT
+from processor.operations import Operations
 from processor.pricing.prices import Prices
 from processor.receiver.intake import LogWriters
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
@@ -141,7 +143,27 @@ class Service:
         stack.push_async_callback(worker.stop)
         await worker.start()
         self._conditions.append(lambda: worker.healthy)
+        if exporter.directory is not None:
+            operations = Operations(self._config, held_up=self._held_up(worker))
+            control = ControlServer(exporter.directory, operations.by_name())
+            stack.push_async_callback(control.stop)
+            await control.start()
         return writers
+
+    def _held_up(self, worker: Worker) -> Callable[[], AbstractContextManager[None]]:
+        """Keeps the worker from writing; for another thread."""
+        loop = asyncio.get_running_loop()
+
+        @contextmanager
+        def held_up() -> Iterator[None]:
+            closed = worker.gate.closed()
+            asyncio.run_coroutine_threadsafe(closed.__aenter__(), loop).result()
+            try:
+                yield
+            finally:
+                asyncio.run_coroutine_threadsafe(closed.__aexit__(None, None, None), loop).result()
+
+        return held_up
 
     async def _start_api(self, stack: AsyncExitStack) -> None:
         api = self._config.sessions_api

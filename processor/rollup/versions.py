@@ -55,3 +55,13 @@ def is_of_more(version: pl.Expr, size: pl.Expr, places: pl.Expr) -> pl.Expr:
 def set_size(version: pl.Expr) -> pl.Expr:
     """The size of the set that a version was made of, of a trace that has lost no span by a deletion."""
     return (version & SIZE_MAX).cast(pl.Int64)
+
+
+def without_revision(version: pl.Expr) -> pl.Expr:
+    """What a version says of the set that it was made of."""
+    return version & (2**_SIZE_BITS - 1)
+
+
+def revision_of(version: pl.Expr) -> pl.Expr:
+    """The revision that a version was made under."""
+    return (version // 2**_SIZE_BITS).cast(pl.Int64)

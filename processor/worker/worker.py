@@ -13,16 +13,18 @@ from typing import Final
 
 import structlog
 
-from processor.clock import monotonic_s
+from processor.clock import monotonic_s, now_ns
 from processor.errors import OtelSessionsError
 from processor.log.base import LogReader
 from processor.pricing.prices import Prices
 from processor.signals import Signal
+from processor.store.auditing import PRICES_USED
 from processor.store.base import Store
 from processor.store.purging import PurgeStore
 from processor.telemetry.metrics import Metrics
 from processor.worker.config import WorkerConfig
 from processor.worker.decoding import Decoding
+from processor.worker.gate import Gate
 from processor.worker.ingest import Ingest
 from processor.worker.numbers import BatchNumbers
 from processor.worker.purge import Purge
@@ -58,13 +60,15 @@ class Worker:
         self._threads = Threads()
         self._decoding = Decoding(config, scratch)
         self._numbers = BatchNumbers()
-        prices = Prices(config.pricing.prices)
+        self.gate = Gate()
+        """What a backup closes for a moment."""
+        self._prices = prices = Prices(config.pricing.prices)
         self._rollups = Rollups(store, config.rollups, metrics, prices, self._numbers)
-        parts = (store, self._rollups, self._numbers, self._decoding, self._threads, metrics)
+        parts = (store, self._rollups, self._numbers, self._decoding, self._threads, self.gate, metrics)
         self._ingests = {signal: Ingest(config, signal, log, *parts) for signal, log in logs.items()}
-        self._ticks = Ticks(config.rollups, self._rollups, self._commit, self._threads, metrics)
+        self._ticks = Ticks(config.rollups, self._rollups, self._commit, self._threads, self.gate, metrics)
         purge = Purge(purges, prices, metrics) if purges else None
-        self._purging = Purging(config.deletion.purge_interval_s, purge, self._threads, metrics)
+        self._purging = Purging(config.deletion.purge_interval_s, purge, self._threads, self.gate, metrics)
         self._ingesting: list[asyncio.Task[None]] = []
         self._ticking: asyncio.Task[None] | None = None
 
@@ -85,6 +89,8 @@ class Worker:
         try:
             idle_after_s = str(self._config.threads.idle_after_s)
             await self._threads.run("rollup", self._store.write_setting, THREAD_IDLE_AFTER_S, idle_after_s)
+            used = PRICES_USED + self._prices.revision
+            await self._threads.run("rollup", self._store.write_setting, used, str(now_ns()))
             if not any(log.redelivers for log in self._logs.values()):
                 self._numbers.start(await self._threads.run("rollup", self._rollups.resume, monotonic_s()))
             for signal, log in self._logs.items():

@@ -37,13 +37,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": _BASE | {"api", "conventions", "pricing", "rollup", "store.queries", "store.deletions"},
     "clickhouse_http": _BASE | {"clickhouse_http", "store.connection"},
     "config": _BASE | _EDGES | {"config", "api.config", "clickhouse_http.config", "receiver", "log", "store", "worker"},
+    "control": _BASE | {"control"},
+    "operations": _BASE | {"config", "control", "pricing", "store", "worker"},
     "service": _BASE
     | _EDGES
-    | {"api", "asgi", "clickhouse_http", "config", "receiver", "log", "pricing", "store", "worker"},
+    | {"api", "asgi", "clickhouse_http", "config", "receiver", "log", "pricing", "store", "worker"}
+    | {"control", "operations"},
     "process": {"config", "service"},
     "repricing": {"config", "errors", "pricing", "store", "worker"},
     "cli": {
         *("allocators", "cli", "config", "errors", "log.kafka", "process", "repricing", "role", "store"),
+        "operations",
         "telemetry.logging",
     },
 }
