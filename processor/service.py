@@ -37,8 +37,9 @@ from processor.receiver.intake import LogWriters
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
 from processor.receiver.otlp_http import OtlpHttpReceiver
 from processor.signals import Signal
+from processor.store.budgeting import BudgetStore
 from processor.store.clickhouse import open_store
-from processor.store.connection import connect
+from processor.store.connection import StoreConfig, connect
 from processor.store.data_directory import DataDirectory
 from processor.store.deletions import SessionDeletions
 from processor.store.purging import PurgeStore
@@ -46,6 +47,7 @@ from processor.store.queries import SessionQueries
 from processor.telemetry.metrics import Metrics
 from processor.telemetry.server import health_app, metrics_app
 from processor.worker import Worker, WorkerConfig
+from processor.worker.worker import Budgets
 
 _RECEIVER_GRACE_S = 5.0
 _SWITCH_INTERVAL_S = 0.001  # rollups and inserts take turns with the event loop in small steps
@@ -139,7 +141,8 @@ class Service:
         readers, writers = self._logs(exporter.sending_queue)
         purges = await asyncio.to_thread(PurgeStore, exporter)
         stack.push_async_callback(asyncio.to_thread, purges.close)
-        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch, purges)
+        budgets = await self._budgets(stack, exporter) if sessions.budgets.rules else None
+        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch, purges, budgets)
         stack.push_async_callback(worker.stop)
         await worker.start()
         self._conditions.append(lambda: worker.healthy)
@@ -149,6 +152,12 @@ class Service:
             stack.push_async_callback(control.stop)
             await control.start()
         return writers
+
+    async def _budgets(self, stack: AsyncExitStack, exporter: StoreConfig) -> Budgets:
+        stores = [await asyncio.to_thread(BudgetStore, exporter) for _ in range(2)]
+        for store in stores:
+            stack.push_async_callback(asyncio.to_thread, store.close)
+        return Budgets(*stores)
 
     def _held_up(self, worker: Worker) -> Callable[[], AbstractContextManager[None]]:
         """Keeps the worker from writing; for another thread."""

@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from processor.errors import ConfigError
 from processor.store.connection import StoreConfig, connect, driver_errors_translated
-from processor.store.data_directory import RESTORING
+from processor.store.data_directory import MARK, RESTORING
 from processor.store.schema import migrate_schema
 from processor.store.tables import read_migrations
 
@@ -79,7 +79,7 @@ class Backup:
         self._directory = config.directory
         self._database = config.database
         self._client = connect(config)
-        self._name = f"otel-sessions-{uuid4().hex}"
+        self._name = f"{MARK}{uuid4().hex}"
 
     def mark(self) -> None:
         """Keep what is in the tables now, while it is copied. Whoever calls sees to it that nobody writes meanwhile.

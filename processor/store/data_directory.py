@@ -19,6 +19,10 @@ from processor.store.connection import StoreConfig
 
 _LOCK = "otel-sessions.lock"
 _SCRATCH = "otel-sessions.batches"
+MARK = "otelsessions"
+"""What the names of a backup's marks begin with, below `shadow`: hard links, which hold on to removed parts. Letters
+alone, which the engine does not escape.
+"""
 RESTORING = "otel-sessions.restoring"
 """The file that stands in a directory while a backup is restored to it."""
 _OPTION = "exporters.clickhouse.dsn"
@@ -82,6 +86,8 @@ class DataDirectory:
             return
         path = self._path / _SCRATCH
         shutil.rmtree(path, ignore_errors=True)
+        for mark in (self._path / "shadow").glob(f"{MARK}*"):  # of a backup that was killed
+            shutil.rmtree(mark, ignore_errors=True)
         path.mkdir()
         try:
             yield path

@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 import polars as pl
-import pyarrow as pa
 
 from processor.model import SESSION_TRACES, Source
 from processor.store.auditing import AuditStore, Scope
