@@ -1,6 +1,6 @@
 """What is done to a whole store: audit, rebuild, backup. In the process that has it open, or in one of its own.
 
-An operation takes plain arguments and gives plain events, so that it does not matter to a command which process does it:
+An operation takes plain arguments and gives plain events: it does not matter to a command which process does it.
 `{"difference"}`, `{"progress"}`, and `{"done"}` at the end; or `{"error"}`, from the other process.
 """
 
@@ -115,7 +115,7 @@ def run_operation(config: Config, name: str, arguments: dict[str, Any]) -> Itera
     """The events of an operation, by whoever may do it: on a server's store this process, beside any workers; on an
     embedded one the process that has it open, or this one where none has.
 
-    Errors: `ConfigError` for a configuration without a store, or with one that is not there yet; those of the operation.
+    Errors: `ConfigError` where no store is defined, or it is not there yet; those of the operation.
     """
     # What the driver would say on stderr stands in the one sentence that the user gets.
     logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())

@@ -22,6 +22,7 @@ PRICES_USED: Final = "prices: "
 _NAMING: Final = pl.Schema({"tenant": pl.String, "session_id": pl.String, "trace_id": pl.String})
 _BATCHES: Final = pl.Schema({**TRACES, "batch_seq": pl.UInt64()})
 _COUNTED: Final = pl.Schema({**TRACES, "span_count": pl.Int64()})
+_HASH_MAX: Final = 2**64 - 2048  # the largest number below it that a float says exactly
 _SPARE: Final = 4  # as many candidates as are wanted: their number is estimated
 
 
@@ -59,14 +60,15 @@ class AuditStore(PurgeStore):
         Known by a row of any table: one that has spans and no roll-up is among them. Shape: `tenant, session_id`.
         """
         known = self._number(f"SELECT uniq(tenant, session_id) FROM {self._named(scope)}")
-        for bound in (_SPARE * count / max(known, 1), 1.0):
+        for share in (_SPARE * count / max(known, 1), 1.0):
+            bound = f"toUInt64({min(share, 1.0)!r} * {_HASH_MAX})"
             found = self._read(
                 f"SELECT DISTINCT tenant, session_id FROM {self._named(scope)} "
-                f"WHERE cityHash64({seed:d}, tenant, session_id) <= toUInt64({min(bound, 1.0)!r} * 18446744073709549568) "
+                f"WHERE cityHash64({seed:d}, tenant, session_id) <= {bound} "
                 f"ORDER BY cityHash64({seed:d}, tenant, session_id), tenant, session_id LIMIT {count:d}",
                 SESSIONS,
             )
-            if len(found) == count or bound >= 1.0:
+            if len(found) == count or share >= 1.0:
                 return found
         return found
 

@@ -1,7 +1,7 @@
 """A copy of the embedded store's tables as files, and a store made of it.
 
-A backup is a directory: `manifest.json`, and `tables/TABLE/PART/FILE`. Parts of a MergeTree never change, so marking them
-(`FREEZE`: hard links) takes a moment, whatever their size, and copying them may take its time. The manifest is written
+A backup is a directory: `manifest.json`, and `tables/TABLE/PART/FILE`. Parts of a MergeTree never change: marking them
+(`FREEZE`, hard links) takes a moment, whatever their size, and copying them may take its time. The manifest is written
 last: a directory without one is no backup.
 Must never write into a directory that has anything in it, and never take a file for good that is not as it was.
 """
@@ -73,8 +73,8 @@ class Backup:
         """Errors: `ConfigError` for a store on a server."""
         if config.directory is None:
             raise ConfigError(
-                "exporters.clickhouse.dsn: names a ClickHouse server, which has BACKUP and RESTORE of its own; this backs "
-                "an embedded store up (chdb://)"
+                "exporters.clickhouse.dsn: names a ClickHouse server, which has BACKUP and RESTORE of its own; "
+                "this is for an embedded store (chdb://)"
             )
         self._directory = config.directory
         self._database = config.database
@@ -142,8 +142,8 @@ def read_manifest(backup: Path) -> Manifest:
         manifest = Manifest(**tree, tables=tables)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(
-            f"{backup}: is no backup: {MANIFEST} is missing or can't be read ({type(error).__name__}); a backup that was "
-            "ended has none"
+            f"{backup}: is no backup: {MANIFEST} is missing or can't be read ({type(error).__name__}); a backup "
+            "that was ended has none"
         ) from error
     ours = {migration.name: migration.checksum for migration in read_migrations()}
     newer = sorted(manifest.schema.keys() - ours.keys())
@@ -161,8 +161,8 @@ def restore(backup: Path, config: StoreConfig, progress: Callable[[int], None]) 
     """Make a store of a backup, in the directory that the configuration names: it must be empty, or not there.
 
     Every file is compared with its checksum, and every table with its number of rows. `progress` gets the bytes so far.
-    Errors: `ConfigError` for what is no backup, for a directory with anything in it, for files that are not as they were;
-    then nothing is left in the directory.
+    Errors: `ConfigError` for what is no backup, for a directory with anything in it, for files that
+    are not as they were; then nothing is left in the directory.
     """
     manifest = read_manifest(backup)
     directory = config.directory

@@ -45,7 +45,7 @@ class BudgetStore(ClickHouseStore):
         )
 
     def last_alerts(self, sessions: pl.DataFrame) -> pl.DataFrame:
-        """The last crossing of each rule by each session that has any. Shape: in, `tenant, session_id`; out, `ALERTS`."""
+        """The last crossing of each rule by each session. Shape: in, `tenant, session_id`; out, `ALERTS`."""
         if not self._number(f"SELECT count() FROM {self._database}.budget_alerts"):
             return pl.DataFrame(schema=ALERTS)
         parts = [pl.DataFrame(schema=ALERTS)]

@@ -70,8 +70,8 @@ class DataDirectory:
         if (self._path / RESTORING).exists():
             self.release()
             raise ConfigError(
-                f"the data directory {self._path} has a backup in it that was not restored to the end; empty it and run "
-                "'otel-sessions restore' again"
+                f"the data directory {self._path} has a backup in it that was not restored to the end; empty it and "
+                "run 'otel-sessions restore' again"
             )
 
     @contextlib.contextmanager

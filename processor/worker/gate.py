@@ -1,7 +1,7 @@
 """Lets writers of the store pass, any number at a time, and holds them all up while a backup marks what there is.
 
-A pass is one whole step: both tables of a batch, one tick, one step of a purge. So what lies in the store while the gate
-is closed is what a process would leave that was killed between two steps.
+A pass is one whole step: both tables of a batch, one tick, one step of a purge. So what lies in the store while the
+gate is closed is what a process would leave that was killed between two steps.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def rolled_up(store: Store, rows: pl.DataFrame, prices: Prices, revision: int, k
 
 
 def all_rows(store: Store, rows: pl.DataFrame, prices: Prices, revision: int) -> TraceRows:
-    """The trace rows of whole traces that no deleted session takes part in. Shape and errors as those of `rolled_up`."""
+    """The trace rows of whole traces that no deleted session takes part in; otherwise as `rolled_up`."""
     is_metric = pl.col("source") == Source.METRIC
     markers = rows.filter(is_metric)
     if markers.is_empty():

@@ -1,4 +1,4 @@
-"""The worker's threads, one for each thing that must not wait for another: two inserts, rolling up, purging, and budgets."""
+"""The worker's threads, one for each thing that must not wait for another: two inserts, roll-ups, purging, budgets."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ import json
 import random
 import signal
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     """Spans come in all the while: four audits, and a backup between."""
     folder = tmp_path_factory.mktemp("truth")
     load = make_load(TRACES, random.Random(6))
@@ -74,7 +73,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     with Running(folder, ANY_PORTS) as running:
         asyncio.run(scenario(running))
         assert running.stop()[0] == 0
-    yield Played(folder, load, audits, made[0], folder / "backup")
+    return Played(folder, load, audits, made[0], folder / "backup")
 
 
 def found_in(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

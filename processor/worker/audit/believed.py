@@ -44,8 +44,8 @@ class StoredRows:
 class Believed:
     """Rows as they should be, `version` as far as it says of what set a row was made.
 
-    `trimmed` are traces that retention has a hand in, as stored. Shape: `tenant, trace_id`. `unpriced` says whether some
-    costs were taken as they are stored.
+    `trimmed` are traces that retention has a hand in, as stored. Shape: `tenant, trace_id`. `unpriced`: some costs
+    were taken as they are stored.
     """
 
     rows: StoredRows

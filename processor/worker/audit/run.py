@@ -71,8 +71,8 @@ class Audit:
         now_ns: int,
         wait: Callable[[float], None] | None,
     ) -> None:
-        """`has_checkpoint`: whoever writes to the store says in it how far it has rolled up. `wait` waits so many seconds,
-        or raises what ends the audit; None where nobody writes to the store, and waiting would be for nothing.
+        """`has_checkpoint`: whoever writes to the store says in it how far it has rolled up. `wait` waits so many
+        seconds, or raises what ends the audit; None where nobody writes to the store, and waiting would be for nothing.
         """
         self._store = store
         self._prices = prices

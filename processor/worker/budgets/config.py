@@ -112,9 +112,9 @@ class BudgetsConfig:
     rules: tuple[BudgetRule, ...] = field(
         default=(),
         metadata={
-            "help": "When: each a `name`, the `webhook`, one of `cost_usd`, `tokens`, `duration_s` (more than that) and "
-            "`idle_s` (ended: so long without a span), and perhaps `tenant`, `environment`, `user_id`, `tag`. At most "
-            f"{RULES_MAX}. See docs/truth.md."
+            "help": "When: each a `name`, the `webhook`, one of `cost_usd`, `tokens`, `duration_s` (more than that) "
+            "and `idle_s` (ended: so long without a span), and perhaps `tenant`, `environment`, `user_id`, `tag`. At "
+            f"most {RULES_MAX}. See docs/truth.md."
         },
     )
     check_interval_s: float = field(

@@ -1,8 +1,8 @@
 """Session rows and what is known of their crossings, to new ones. Pure; time is an argument.
 
-A rule with a limit is crossed when a session's row says more than the limit and did not before. When it comes back under
-(prices that fell, spans that moved to another session) that is noted and not told, and the next time over is another
-crossing. A session ends when nothing of it has come for some time; spans that come after that make another ending
+A rule with a limit is crossed when a session's row says more than the limit and did not before. When it comes back
+under (prices that fell, spans that moved to another session) that is noted and not told, and the next time over is
+another crossing. A session ends when nothing of it has come for some time; spans that come after that make another ending
 possible. Spans that come again change no row, so they cross nothing.
 """
 
@@ -33,8 +33,8 @@ Key: TypeAlias = tuple[str, str, str]
 class Alert:
     """A row of `budget_alerts`. Units: Unix milliseconds.
 
-    `sequence` counts ups (odd) and downs (even); `revision` grows with each change of the row. `mark` tells sets of spans
-    apart, of endings.
+    `sequence` counts ups (odd) and downs (even); `revision` grows with each change of the row. `mark`, of
+    endings, tells sets of spans apart.
     """
 
     tenant: str
