@@ -15,6 +15,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -97,12 +98,10 @@ class Backup:
         """
         made = empty_directory(target)
         try:
-            tables, copied = {}, 0
+            tables: dict[str, TableBackup] = {}
             for table, parts in self._marked():
-                tables[table] = _copied(
-                    parts, target / _TABLES / table, lambda so_far, base=copied: progress(base + so_far)
-                )
-                copied += tables[table].bytes
+                copied = sum(other.bytes for other in tables.values())
+                tables[table] = _copied(parts, target / _TABLES / table, partial(_further, progress, copied))
             with driver_errors_translated():
                 engine = str(self._client.query("SELECT version()").result_rows[0][0])
             schema = {migration.name: migration.checksum for migration in read_migrations()}
@@ -218,6 +217,10 @@ def _restored(backup: Path, manifest: Manifest, config: StoreConfig, progress: C
                 raise ConfigError(
                     f"{backup}: table {name} has {rows} rows when restored, and {table.rows} in {MANIFEST}"
                 )
+
+
+def _further(progress: Callable[[int], None], before: int, copied: int) -> None:
+    progress(before + copied)
 
 
 def _copied(parts: list[Path], target: Path, progress: Callable[[int], None]) -> TableBackup:

@@ -77,14 +77,11 @@ class Worker:
         self.gate = Gate()
         """What a backup closes for a moment."""
         self._prices = prices = Prices(config.pricing.prices)
-        self._delivery = budgets and Delivery(config.budgets, budgets.delivering, self._threads, metrics)
-        watch = (
-            budgets
-            and self._delivery
-            and BudgetWatch(
-                budgets.watching, config.budgets.rules, lambda: now_ns() // NANOS_PER_MILLI, self._delivery.hurry
-            )
-        )
+        self._delivery: Delivery | None = None
+        watch: BudgetWatch | None = None
+        if budgets is not None:
+            self._delivery = Delivery(config.budgets, budgets.delivering, self._threads, metrics)
+            watch = BudgetWatch(budgets.watching, config.budgets.rules, _now_ms, self._delivery.hurry)
         self._rollups = Rollups(store, config.rollups, metrics, prices, self._numbers, watch)
         parts = (store, self._rollups, self._numbers, self._decoding, self._threads, self.gate, metrics)
         self._ingests = {signal: Ingest(config, signal, log, *parts) for signal, log in logs.items()}
@@ -179,3 +176,7 @@ class Worker:
 
 async def _nothing_to_learn() -> None:
     """Beside other workers memory is trusted with placed spans only, and those are another signal's."""
+
+
+def _now_ms() -> int:
+    return now_ns() // NANOS_PER_MILLI

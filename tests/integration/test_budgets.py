@@ -114,7 +114,7 @@ def metric(running: Running, name: str) -> float:
 
 
 def test_each_crossing_is_posted_once(tmp_path: Path, receiver: Receiver) -> None:
-    """Signed; over a receiver that refuses, a restart meanwhile, spans that come again, and an ending that opens again."""
+    """Signed; over a receiver that refuses, a restart, spans that come again, and an ending that opens again."""
     config = ANY_PORTS + RULES.format(url=receiver.url, key=base64.b64encode(KEY).decode())
     over = a_call("s", 1, 101)
     receiver.status = 302  # which is not followed

@@ -2,8 +2,8 @@
 
 A rule with a limit is crossed when a session's row says more than the limit and did not before. When it comes back
 under (prices that fell, spans that moved to another session) that is noted and not told, and the next time over is
-another crossing. A session ends when nothing of it has come for some time; spans that come after that make another ending
-possible. Spans that come again change no row, so they cross nothing.
+another crossing. A session ends when nothing of it has come for some time; spans that come after that make another
+ending possible. Spans that come again change no row, so they cross nothing.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def backoff_s(attempts: int, first_s: float, max_s: float, jitter: float) -> flo
     """Seconds to the next attempt after so many: doubling, up to a bound, and between half and all of it by `jitter`
     (0 to 1), so that what failed together does not come together.
     """
-    whole = min(first_s * 2 ** min(attempts - 1, 32), max_s)
+    whole: float = min(first_s * 2 ** min(attempts - 1, 32), max_s)
     return whole * (0.5 + 0.5 * jitter)
 
 
