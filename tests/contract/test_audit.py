@@ -24,6 +24,7 @@ from processor.worker.audit.differences import Difference
 from processor.worker.audit.run import Audit, AuditPlan
 from processor.worker.batch import BatchMaker
 from processor.worker.rebuild import Rebuild
+from processor.worker.reprice import reprice
 from tests.contract.test_deletion import span
 from tests.contract.test_reprice import OWN_PRICES, call
 from tests.pipeline import SMALL, Pipeline
@@ -185,16 +186,24 @@ def test_deletions_are_no_difference(store: ClickHouseStore, auditing: Auditing,
     assert auditing.audit("deleted") == []
 
 
-def test_costs_by_other_prices_are_not_compared(store: ClickHouseStore, auditing: Auditing) -> None:
-    """Until the rows are made by the prices in use; all else is."""
+def test_costs_by_other_prices_are_not_compared(
+    store: ClickHouseStore, auditing: Auditing, client: Any, store_config: StoreConfig
+) -> None:
+    """Until rows are made by the prices in use; all else is."""
     pipeline = Pipeline(store)
     pipeline.deliver("priced", call(1, 1))
     pipeline.settle()
-    assert {one.column for one in auditing.audit("priced", OWN_PRICES)} >= {"cost_nano_usd", "unpriced_span_count"}
-    store.write_setting(f"prices: {Prices().revision}", "1")
+    auditing.rebuild("priced")  # by the built-in prices
     assert auditing.audit("priced", OWN_PRICES) == []
     assert auditing.last is not None
     assert auditing.last.done.costs_as_stored
+    reprice(store, OWN_PRICES, 0, lambda *_: None)
+    assert auditing.audit("priced", OWN_PRICES) == []
+    assert not auditing.last.done.costs_as_stored
+    corrupt(client, store_config, "session_traces", "1 AS cost_nano_usd", "priced")
+    assert ("session_traces", "cost_nano_usd") in {
+        (one.table, one.column) for one in auditing.audit("priced", OWN_PRICES)
+    }
 
 
 def test_a_sample_is_that_of_its_seed(store: ClickHouseStore, auditing: Auditing) -> None:

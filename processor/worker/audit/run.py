@@ -125,12 +125,13 @@ class Audit:
     def _priced_from(self) -> int | None:
         """The least revision of rows that were certainly made by the prices in use; None where all were."""
         ours, rewrites = self._prices.revision, self._store.rewrites()
-        by_others = [at for name, at in self._store.prices_used().items() if name != ours]
-        by_others += [rewrite.at_s for rewrite in rewrites if rewrite.prices != ours]
-        if not by_others:
+        used_at_s = [at_s for name, at_s in self._store.prices_used().items() if name != ours]
+        of_others = [one.revision for one in rewrites if one.prices != ours]
+        if not used_at_s and not of_others:
             return None
-        certain = [one.revision for one in rewrites if one.prices == ours and one.at_s > max(by_others)]
-        return min(certain, default=REVISION_MAX + 1)
+        after_s, above = max(used_at_s, default=-1), max(of_others, default=0)
+        certain = [one for one in rewrites if one.prices == ours and one.revision > above and one.at_s > after_s]
+        return min((one.revision for one in certain), default=REVISION_MAX + 1)
 
 
 def _before(now_ns: int, days: int) -> int | None:
