@@ -1,4 +1,4 @@
-"""The socket of a store's directory: one operation at a time, ended by whoever asked for it or when the process stops."""
+"""The socket of a store's directory: one operation at a time, until it is done, nobody waits, or the process stops."""
 
 from __future__ import annotations
 

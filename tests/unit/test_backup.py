@@ -28,7 +28,7 @@ def test_a_backup_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     """By its format, or by a table that is not known here."""
     schema = {migration.name: migration.checksum for migration in read_migrations()} | {"999_new.sql": "x"}
     for values in ({"format": 2}, {"schema": schema}):
-        with pytest.raises(ConfigError, match="newer than this one.*; upgrade"):
+        with pytest.raises(ConfigError, match=r"newer than this one.*; upgrade"):
             read_manifest(manifest(tmp_path / "backup", **values))
 
 
