@@ -54,7 +54,7 @@ class Purging:
 
     async def _once(self, purge: Purge) -> None:
         started_s = monotonic_s()
-        async with self._gate.passing():
+        async with self._gate.passing(slowly=True):
             begun = await self._threads.run("purge", purge.begin, now_ns() // NANOS_PER_MILLI, self._ended.is_set)
         if begun is None:
             return
@@ -62,7 +62,7 @@ class Purging:
             await within(self._ended, _LOOK_S)
             if self._ended.is_set():
                 return
-        async with self._gate.passing():
+        async with self._gate.passing(slowly=True):
             await self._threads.run("purge", purge.finish, begun)
         self._metrics.purge_seconds.observe(monotonic_s() - started_s)
         _log.info("purged", deletions=len(begun.purged), released=len(begun.released), late=len(begun.due))

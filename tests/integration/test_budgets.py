@@ -6,9 +6,10 @@ import base64
 import hashlib
 import hmac
 import json
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class Receiver:
         self.status = 200
         self.taken: list[tuple[dict[str, str], bytes]] = []
         self.refused = 0
+        self.before_answer: Callable[[], object] = lambda: None
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -51,6 +53,7 @@ class Receiver:
                     receiver.taken.append(({k.lower(): v for k, v in self.headers.items()}, body))
                 else:
                     receiver.refused += 1
+                receiver.before_answer()
                 self.send_response(receiver.status)
                 if receiver.status == 302:
                     self.send_header("location", "/elsewhere")
@@ -143,6 +146,24 @@ def test_each_crossing_is_posted_once(tmp_path: Path, receiver: Receiver) -> Non
         running.export(a_call("last", 7, 101))
         until(lambda: ("many tokens", "last", 1) in receiver.said())
         assert running.stop()[0] == 0
+    with Running(tmp_path, config) as running:  # killed between the post and the note of it
+        killed = threading.Event()
+
+        def kill() -> None:
+            running.signal(signal.SIGKILL)
+            killed.set()
+
+        receiver.before_answer = kill
+        running.export(a_call("twice", 8, 101))
+        assert killed.wait(TIMEOUT_S)
+        running.wait_until_ended()
+    receiver.before_answer = lambda: None
+    with Running(tmp_path, config) as running:
+        until(lambda: receiver.said().count(("many tokens", "twice", 1)) == 2)
+        assert running.stop()[0] == 0
+    first, again = receiver.taken[-2:]
+    assert (first[0]["webhook-id"], first[1]) == (again[0]["webhook-id"], again[1])
+    del receiver.taken[-2:]
     assert sorted(receiver.said()) == [
         ("ended", "w", 1),
         ("ended", "w", 2),
