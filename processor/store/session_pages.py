@@ -113,10 +113,10 @@ class _First:
 
     def _all(self, found: list[Row]) -> tuple[list[Row], int]:
         """Out of all rows there are."""
-        found = self._sorted(found)
-        ids = _ids(found)
-        rows, are_all = self._newest(found, ids, found_are_all=True)
-        return rows, len(rows) if are_all else len(self._looked_up(ids, newest_places))
+        places = self._looked_up(_ids(found), newest_places)
+        if self._lookup is newest_places or not places:
+            return places, len(places)
+        return self._looked_up(_ids(places[: self._needed]), self._lookup), len(places)
 
     def _from_the_first(self, found: list[Row]) -> list[Row]:
         """Out of the first of all rows, as far as they tell.
@@ -125,10 +125,10 @@ class _First:
         asked for if the others do not do.
         """
         if self._in_order:
-            return self._newest(found, _ids(found))[0]
+            return self._newest(found)
         last = found[-1]["place"]
         before = self._sorted([row for row in found if row["place"] != last])
-        rows = self._newest(before, _ids(before))[0] if before else []
+        rows = self._newest(before)
         missing = self._needed - len(rows)
         if missing <= 0:
             return rows
@@ -136,11 +136,9 @@ class _First:
         tied = [row["session_id"] for row in self._ask(newest_at(*self._list[:4], last, missing))]
         return rows + self._looked_up([session_id for session_id in tied if session_id not in known], self._lookup)
 
-    def _newest(self, found: list[Row], ids: list[str], found_are_all: bool = False) -> tuple[list[Row], bool]:
-        """What the newest rows of the first candidates make of the list, as far as is needed; whether of all of them.
-
-        Shape: `ids` of the sessions in `found`, in its order.
-        """
+    def _newest(self, found: list[Row]) -> list[Row]:
+        """What the newest rows of the first candidates make of the list, as far as is needed."""
+        ids = _ids(found)
         count = self._needed + self._needed // 4 + _LOOKED_UP_SPARE
         while count < len(ids):
             some = set(ids[:count])
@@ -148,10 +146,9 @@ class _First:
             end = next(number for number, row in enumerate(found) if row["session_id"] not in some)
             rows = self._up_to(found[end - 1], rows)
             if len(rows) >= self._needed:
-                return rows, False
+                return rows
             count *= _MORE
-        rows = self._looked_up(ids, self._lookup)
-        return (rows if found_are_all else self._up_to(found[-1], rows)), True
+        return self._up_to(found[-1], self._looked_up(ids, self._lookup)) if found else []
 
     def _looked_up(self, ids: list[str], statement: Callable[..., Statement]) -> list[Row]:
         """The newest rows of these sessions, those that the list has, in its order."""

@@ -34,7 +34,9 @@ SORT_COLUMNS: Final = {
 }
 """Sort keys of the API and what stands behind each in `session_rollups`."""
 
-_READ_IN_ORDER: Final = frozenset({"id", "name", "user_id", "start", "end", "last_seen"})  # by table or projection
+_READ_IN_ORDER: Final = frozenset(  # by the table or a projection of it
+    {"id", "name", "user_id", "start", "end", "last_seen", "trace_count", "error_count"}
+)
 _TEXTS: Final = frozenset({"id", "name", "user_id"})
 
 STATUS_OF_END: Final[dict[str, SessionStatus]] = {"success": "OK", "error": "ERROR"}
