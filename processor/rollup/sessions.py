@@ -12,13 +12,13 @@ from typing import Final
 import orjson
 import polars as pl
 
-from processor.model import COSTS, SESSION_ROLLUPS, SUMMED, TOKENS, Source
+from processor.model import COSTS, LABELS_MAX, SESSION_ROLLUPS, SUMMED, TOKENS, Source
 from processor.rollup.rows import typed
 from processor.rollup.span_set import SESSION_KEY
 
 _FIRST_STATED: Final = ("user_id", "thread_id", "environment", "input_preview")
 _LAST_STATED: Final = ("end_reason", "output_preview")
-_LISTS: Final = ("models", "providers", "services", "tags")
+_LISTS: Final = ("models", "providers", "services")
 _LAST_RESORT: Final = (*TOKENS, *COSTS, "unpriced_span_count")
 _COUNTED: Final = pl.col("source") == Source.METRIC
 _REPORTED: Final = pl.col("span_count") > 0
@@ -62,6 +62,7 @@ def _amounts() -> list[pl.Expr]:
             for name in _LAST_RESORT
         ),
         *(pl.col(name).explode().drop_nulls().unique().sort() for name in _LISTS),
+        pl.col("tags").explode().drop_nulls().unique().sort().head(LABELS_MAX),
     ]
 
 
@@ -88,7 +89,7 @@ def _stated(name: str) -> pl.Expr:
 
 
 def _metadata(by_start: pl.DataFrame) -> pl.DataFrame:
-    """Of each key the value of the earliest trace."""
+    """Of each of the first keys the value of the earliest trace."""
     texts = by_start.filter(LIVE & (pl.col("metadata") != "")).group_by(SESSION_KEY).agg("metadata")
     merged = [_merged(of_session) for of_session in texts["metadata"].to_list()]
     return texts.select(SESSION_KEY).with_columns(metadata=pl.Series(merged, dtype=pl.String))
@@ -98,6 +99,7 @@ def _merged(texts: Iterable[str]) -> str:
     said: dict[str, str] = {}
     for text in texts:
         said = orjson.loads(text) | said
+    said = {key: said[key] for key in sorted(said)[:LABELS_MAX]}
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
 
 
