@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -25,6 +25,7 @@ from processor.auth.extensions import Authenticators
 from processor.clickhouse_http.app import ClickHouseHttp
 from processor.clickhouse_http.engine import Engine
 from processor.config import Config
+from processor.control.server import ControlServer
 from processor.exposure import exposures
 from processor.log.base import LogReader
 from processor.log.kafka.config import KafkaExporterConfig
@@ -32,14 +33,16 @@ from processor.log.kafka.producer import KafkaProducerLog
 from processor.log.kafka.reader import KafkaLogReader
 from processor.log.memory import MemoryLog, MemoryLogConfig
 from processor.model import DEFAULT_TENANT
+from processor.operations import Operations
 from processor.pricing.prices import Prices
 from processor.receiver.intake import LogWriters
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
 from processor.receiver.otlp_http import OtlpHttpReceiver
 from processor.receiver.rate_limits import RateLimits
 from processor.signals import Signal
+from processor.store.budgeting import BudgetStore
 from processor.store.clickhouse import open_store
-from processor.store.connection import connect
+from processor.store.connection import StoreConfig, connect
 from processor.store.data_directory import DataDirectory
 from processor.store.deletions import SessionDeletions
 from processor.store.purging import PurgeStore
@@ -49,6 +52,7 @@ from processor.telemetry.server import health_app, metrics_app
 from processor.tls.config import TlsConfig
 from processor.tls.server import ServerTls
 from processor.worker import Worker, WorkerConfig
+from processor.worker.worker import Budgets
 
 _SWITCH_INTERVAL_S = 0.001  # rollups and inserts take turns with the event loop in small steps
 
@@ -161,11 +165,38 @@ class Service:
         readers, writers = self._logs(exporter.sending_queue)
         purges = await asyncio.to_thread(PurgeStore, exporter)
         stack.push_async_callback(asyncio.to_thread, purges.close)
-        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch, purges)
+        budgets = await self._budgets(stack, exporter) if sessions.budgets.rules else None
+        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch, purges, budgets)
         stack.push_async_callback(worker.stop)
         await worker.start()
         self._conditions.append(lambda: worker.healthy)
+        if exporter.directory is not None:
+            operations = Operations(self._config, held_up=self._held_up(worker))
+            control = ControlServer(exporter.directory, operations.by_name())
+            stack.push_async_callback(control.stop)
+            await control.start()
         return writers
+
+    async def _budgets(self, stack: AsyncExitStack, exporter: StoreConfig) -> Budgets:
+        stores = [await asyncio.to_thread(BudgetStore, exporter) for _ in range(2)]
+        for store in stores:
+            stack.push_async_callback(asyncio.to_thread, store.close)
+        return Budgets(*stores)
+
+    def _held_up(self, worker: Worker) -> Callable[[], AbstractContextManager[None]]:
+        """Keeps the worker from writing; for another thread."""
+        loop = asyncio.get_running_loop()
+
+        @contextmanager
+        def held_up() -> Iterator[None]:
+            closed = worker.gate.closed()
+            asyncio.run_coroutine_threadsafe(closed.__aenter__(), loop).result()
+            try:
+                yield
+            finally:
+                asyncio.run_coroutine_threadsafe(closed.__aexit__(None, None, None), loop).result()
+
+        return held_up
 
     async def _start_api(self, stack: AsyncExitStack) -> None:
         api = self._config.sessions_api

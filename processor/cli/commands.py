@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from processor.cli import dlq, models, schema, sessions, threads, tokens, users
+from processor.cli import dlq, models, schema, sessions, threads, tokens, truth, users
 from processor.cli.exits import EPILOG, INTERRUPTED, REFUSED, ApiError
+from processor.cli.truth import AuditFormat
 from processor.errors import OtelSessionsError
 from processor.role import Role
 
@@ -119,6 +120,57 @@ def reprice(
     from processor.cli import repricing
 
     repricing.reprice_since(since, _load(config, None))
+
+
+SinceOption = Annotated[
+    str | None, typer.Option(help="ISO 8601 in UTC, or how long ago: 90s, 15m, 2h, 7d, 1w. From here on.")
+]
+UntilOption = Annotated[str | None, typer.Option(help="The same. Up to here.")]
+TenantOption = Annotated[str, typer.Option(help="Of this tenant alone.")]
+
+
+@app.command()
+def audit(
+    sample: Annotated[int, typer.Option(min=1, max=1_000_000, help="Sessions to audit, chosen by a hash.")] = 1_000,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another seed, other sessions.")] = 0,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    tenant: TenantOption = "",
+    output: Annotated[AuditFormat, typer.Option("--format", help="How to write differences.")] = AuditFormat.TABLE,
+    config: ConfigFile = None,
+) -> None:
+    """Recompute sessions from their stored spans, and compare: exit code 0, or 4 and every difference."""
+    arguments = truth.scope(since, until, tenant) | {"sample": sample, "seed": seed}
+    truth.audit(_load(config, None), arguments, output)
+
+
+@app.command()
+def rebuild(
+    since: SinceOption = None,
+    until: UntilOption = None,
+    tenant: TenantOption = "",
+    config: ConfigFile = None,
+) -> None:
+    """Make the roll-ups of sessions anew from their stored spans. Ended anywhere, the same command goes on there."""
+    truth.rebuild(_load(config, None), truth.scope(since, until, tenant))
+
+
+@app.command()
+def backup(
+    path: Annotated[Path, typer.Argument(help="Directory for the backup: empty, or not there yet.")],
+    config: ConfigFile = None,
+) -> None:
+    """Copy an embedded store, while it is in use or not, with checksums of all that is in it."""
+    truth.backup(_load(config, None), path)
+
+
+@app.command()
+def restore(
+    path: Annotated[Path, typer.Argument(help="A backup.")],
+    config: ConfigFile = None,
+) -> None:
+    """Make the embedded store that the configuration names of a backup; its directory must be empty."""
+    truth.restore(_load(config, None), path)
 
 
 def _load(file: Path | None, role: Role | None) -> Config:

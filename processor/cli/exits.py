@@ -12,10 +12,12 @@ from processor.errors import OtelSessionsError
 REFUSED: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
+DIFFERENT: Final = 4
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 refused, or nothing of that name; 2 called wrongly; 3 no answer from the process; "
+    "4 an audit found differences; "
     "130 Ctrl-C. A pipe that is closed early (`| head`) is no failure."
 )
 """What `--help` says of them."""

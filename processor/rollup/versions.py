@@ -16,6 +16,7 @@ import polars as pl
 from processor.decode.columns import Ints
 
 _SIZE_BITS: Final = 26
+_SET: Final = 2**26 - 1  # the bits below a revision
 SIZE_MAX: Final = 2 ** (_SIZE_BITS - 2) - 1  # spans of one trace that versions tell apart
 _DELETED_FROM: Final = SIZE_MAX + 1
 REVISION_MAX: Final = 2**14 - 1
@@ -55,3 +56,13 @@ def is_of_more(version: pl.Expr, size: pl.Expr, places: pl.Expr) -> pl.Expr:
 def set_size(version: pl.Expr) -> pl.Expr:
     """The size of the set that a version was made of, of a trace that has lost no span by a deletion."""
     return (version & SIZE_MAX).cast(pl.Int64)
+
+
+def without_revision(version: pl.Expr) -> pl.Expr:
+    """What a version says of the set that it was made of."""
+    return version & pl.lit(_SET, pl.UInt64)
+
+
+def revision_of(version: pl.Expr) -> pl.Expr:
+    """The revision that a version was made under."""
+    return (version // pl.lit(_SET + 1, pl.UInt64)).cast(pl.Int64)

@@ -89,8 +89,8 @@ class Store(DeletedStore, Protocol):
     def revision(self) -> int:
         """The highest revision that was begun; 0 for none."""
 
-    def begin_revision(self, what: str) -> int:
-        """A new revision, higher than all others: from here on every roll-up is written under it."""
+    def begin_revision(self, what: str, above: int = 0) -> int:
+        """A new revision, higher than all others and than `above`: from here on every roll-up is written under it."""
 
     def traces_from(self, start_ns: int) -> Iterator[pl.DataFrame]:
         """Traces with a span that starts then or later, in blocks of `tenant, trace_id`. Units: Unix nanoseconds."""

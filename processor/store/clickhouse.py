@@ -159,11 +159,11 @@ class ClickHouseStore(DeletedRows):
         """The largest of `revisions`."""
         return self._number(f"SELECT max(revision) FROM {self._database}.revisions")
 
-    def begin_revision(self, what: str) -> int:
+    def begin_revision(self, what: str, above: int = 0) -> int:
         """A row of `revisions`, and nobody else's of the same number."""
         mine = f"{what} ({uuid4()})"
         for _ in range(_REVISION_ATTEMPTS):
-            revision = self.revision() + 1
+            revision = max(self.revision(), above) + 1
             row = pa.table({"revision": pa.array([revision], pa.uint32()), "what": pa.array([mine])})
             self._insert(self._rollups, "revisions", row)
             begun = f"SELECT uniqExact(what) FROM {self._database}.revisions WHERE revision = {revision:d}"

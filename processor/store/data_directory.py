@@ -19,7 +19,17 @@ from processor.store.connection import StoreConfig
 
 _LOCK = "otel-sessions.lock"
 _SCRATCH = "otel-sessions.batches"
+MARK = "otelsessions"
+"""What the names of a backup's marks begin with, below `shadow`: hard links, which hold on to removed parts. Letters
+alone, which the engine does not escape.
+"""
+RESTORING = "otel-sessions.restoring"
+"""The file that stands in a directory while a backup is restored to it."""
 _OPTION = "exporters.clickhouse.dsn"
+
+
+class InUse(ConfigError):
+    """Another process has the directory."""
 
 
 class DataDirectory:
@@ -32,7 +42,8 @@ class DataDirectory:
     def claim(self) -> None:
         """Create the directory and lock it. Safe to call twice.
 
-        Errors: `ConfigError` when it can't be created or written, or another process has it.
+        Errors: `ConfigError` when it can't be created or written, holds half of a backup, or another process has it
+        (`InUse`).
         """
         if self._path is None or self._descriptor is not None:
             return
@@ -49,13 +60,19 @@ class DataDirectory:
         except OSError as error:
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "another process"
             os.close(descriptor)
-            raise ConfigError(
+            raise InUse(
                 f"the data directory {self._path} is in use by process {holder}; stop it, or set {_OPTION} to "
                 "chdb:// and another directory"
             ) from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
+        if (self._path / RESTORING).exists():
+            self.release()
+            raise ConfigError(
+                f"the data directory {self._path} has a backup in it that was not restored to the end; empty it and "
+                "run 'otel-sessions restore' again"
+            )
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -69,6 +86,8 @@ class DataDirectory:
             return
         path = self._path / _SCRATCH
         shutil.rmtree(path, ignore_errors=True)
+        for mark in (self._path / "shadow").glob(f"{MARK}*"):  # of a backup that was killed
+            shutil.rmtree(mark, ignore_errors=True)
         path.mkdir()
         try:
             yield path

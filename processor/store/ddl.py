@@ -36,6 +36,9 @@ SHARDED_BY: Final = {
     "deleted_sessions": _BY_SESSION,
     "deleted_spans": _BY_TRACE,
     "purge_due": _BY_SESSION,
+    "rebuilds": "cityHash64(tenant, since_ns, until_ns)",
+    "budget_alerts": _BY_SESSION,
+    "budget_claims": "cityHash64(tenant, id)",
 }
 """By table. A part of the table's sorting key, so that all versions of a row are on one shard: else `FINAL` and merges
 would keep one a shard."""

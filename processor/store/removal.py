@@ -141,7 +141,7 @@ def conditions(removal: Removal, sessions: pl.DataFrame, released: pl.DataFrame)
 def session_conditions(sessions: pl.DataFrame) -> Iterator[tuple[str, str]]:
     """The rows of sessions themselves. To be removed after everything that `conditions` says."""
     if len(sessions):
-        for table in ("session_metrics", "session_rollups", "session_traces"):
+        for table in ("session_metrics", "budget_alerts", "session_rollups", "session_traces"):
             yield table, any_of(sessions, "session_id")
 
 

@@ -98,6 +98,14 @@ class Metrics:
         self.purge_seconds = self._histogram(
             "otel_sessions_purge_seconds", "Time of one purge that had something to do"
         )
+        self.budget_posted = self._counter("otel_sessions_budget_alerts_posted", "Alerts that a webhook took", "rule")
+        self.budget_failed = self._counter(
+            "otel_sessions_budget_posts_failed", "Posts that no webhook took; they are made again", "rule"
+        )
+        self.budget_given_up = self._counter(
+            "otel_sessions_budget_alerts_given_up", "Alerts that are not posted again", "rule"
+        )
+        self.budget_pending = self._gauge("otel_sessions_budget_alerts_pending", "Alerts that wait to be posted")
         self.process_rss = self._gauge("otelcol_process_memory_rss", "Resident memory in bytes")
         self.process_uptime = self._gauge("otelcol_process_uptime", "Seconds since start")
 

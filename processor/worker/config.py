@@ -9,6 +9,7 @@ from processor.conventions.rules import ConventionsConfig
 from processor.decode.attribute_limits import AttributeLimits
 from processor.decode.verdicts import Admission
 from processor.pricing.config import PricingConfig
+from processor.worker.budgets.config import BudgetsConfig
 from processor.worker.rollups import RollupConfig
 
 
@@ -94,4 +95,7 @@ class WorkerConfig:
         default_factory=ThreadsConfig, metadata={"help": "What is shown of threads, which sessions may belong to."}
     )
     deletion: DeletionConfig = field(default_factory=DeletionConfig, metadata={"help": "Deleted sessions."})
+    budgets: BudgetsConfig = field(
+        default_factory=BudgetsConfig, metadata={"help": "Sessions that webhooks are told of."}
+    )
     rollups: RollupConfig = field(default_factory=RollupConfig, metadata={"help": "How rollups keep up."})

@@ -98,6 +98,13 @@ def judged_traces(
     return JudgedTraces(kept, replace(judged, empty=empty))
 
 
+def judged_rows(store: Store, traces: pl.DataFrame, prices: Prices, revision: int, known: KnownDeletions) -> TraceRows:
+    """The same rows, and nothing is written. Shape: `tenant, trace_id`. Errors: those of the store."""
+    members = store.read_members(traces)
+    judged = judge(traces, members, store.read_deleted_spans(traces), known.sessions)
+    return trace_rows(judged.rows, prices, revision)
+
+
 def fuller(store: Store, traces: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
     """What the store says of traces that have lost spans to retention: it is made of more, and stays.
 

@@ -25,6 +25,7 @@ from processor.telemetry.metrics import Metrics
 from processor.worker.batch import WIDE_TABLES, WrittenBatch
 from processor.worker.config import WorkerConfig
 from processor.worker.decoding import Decoding
+from processor.worker.gate import Gate
 from processor.worker.numbers import BatchNumbers
 from processor.worker.rollups import Rollups
 from processor.worker.threads import Threads, within
@@ -61,8 +62,10 @@ class Ingest:
         numbers: BatchNumbers,
         decoding: Decoding,
         threads: Threads,
+        gate: Gate,
         metrics: Metrics,
     ) -> None:
+        self._gate = gate
         self._config = config
         self._signal = signal
         self._table = WIDE_TABLES[signal]
@@ -183,7 +186,8 @@ class Ingest:
         """Write one batch. False says that the store did not take it, or not all of it."""
         try:
             narrow = await self._threads.run("insert narrow", batch.read_narrow)
-            await self._insert(batch_seq, batch, narrow, whole)
+            async with self._gate.passing():
+                await self._insert(batch_seq, batch, narrow, whole)
         except Exception as error:
             self.failed = True
             self._counted.send_failed.labels(_EXPORTER).inc(batch.items)

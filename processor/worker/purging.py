@@ -11,6 +11,7 @@ from processor.clock import monotonic_s, now_ns
 from processor.errors import OtelSessionsError
 from processor.model import NANOS_PER_MILLI
 from processor.telemetry.metrics import Metrics
+from processor.worker.gate import Gate
 from processor.worker.purge import Purge
 from processor.worker.threads import Threads, within
 
@@ -22,10 +23,11 @@ _log = structlog.get_logger(__name__)
 class Purging:
     """A loop from `start` to `stop`, both safe to call twice. Without a `purge` it does nothing."""
 
-    def __init__(self, interval_s: float, purge: Purge | None, threads: Threads, metrics: Metrics) -> None:
+    def __init__(self, interval_s: float, purge: Purge | None, threads: Threads, gate: Gate, metrics: Metrics) -> None:
         self._interval_s = interval_s
         self._purge = purge
         self._threads = threads
+        self._gate = gate
         self._metrics = metrics
         self._ended = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -52,13 +54,15 @@ class Purging:
 
     async def _once(self, purge: Purge) -> None:
         started_s = monotonic_s()
-        begun = await self._threads.run("purge", purge.begin, now_ns() // NANOS_PER_MILLI, self._ended.is_set)
+        async with self._gate.passing(slowly=True):
+            begun = await self._threads.run("purge", purge.begin, now_ns() // NANOS_PER_MILLI, self._ended.is_set)
         if begun is None:
             return
         while await self._threads.run("purge", purge.under_way):
             await within(self._ended, _LOOK_S)
             if self._ended.is_set():
                 return
-        await self._threads.run("purge", purge.finish, begun)
+        async with self._gate.passing(slowly=True):
+            await self._threads.run("purge", purge.finish, begun)
         self._metrics.purge_seconds.observe(monotonic_s() - started_s)
         _log.info("purged", deletions=len(begun.purged), released=len(begun.released), late=len(begun.due))

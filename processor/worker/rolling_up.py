@@ -38,14 +38,15 @@ def rolled_up(store: Store, rows: pl.DataFrame, prices: Prices, revision: int, k
     Errors: those of the store.
     """
     if not known or (concerned := known.concern(rows)).is_empty():
-        return RolledUp(_fullest(store, _all_rows(store, rows, prices, revision), revision))
+        return RolledUp(_fullest(store, all_rows(store, rows, prices, revision), revision))
     rest = rows.join(concerned, on=TRACE_KEY, how="anti")
-    others = _fullest(store, _all_rows(store, rest, prices, revision), revision)
+    others = _fullest(store, all_rows(store, rest, prices, revision), revision)
     judged = judged_traces(store, concerned, prices, revision, known)
-    return RolledUp(_joined(others, judged.rows), concerned, late_traces(judged.judged))
+    return RolledUp(joined(others, judged.rows), concerned, late_traces(judged.judged))
 
 
-def _all_rows(store: Store, rows: pl.DataFrame, prices: Prices, revision: int) -> TraceRows:
+def all_rows(store: Store, rows: pl.DataFrame, prices: Prices, revision: int) -> TraceRows:
+    """The trace rows of whole traces that no deleted session takes part in; otherwise as `rolled_up`."""
     is_metric = pl.col("source") == Source.METRIC
     markers = rows.filter(is_metric)
     if markers.is_empty():
@@ -53,7 +54,7 @@ def _all_rows(store: Store, rows: pl.DataFrame, prices: Prices, revision: int) -
     # After the markers: the points that they stand for were stored before them.
     usage = metric_usage(store.read_session_metrics(markers.select(SESSION_KEY).unique()))
     counted = metric_rows(markers, usage, prices, revision)
-    return _joined(counted, trace_rows(rows.filter(~is_metric), prices, revision))
+    return joined(counted, trace_rows(rows.filter(~is_metric), prices, revision))
 
 
 def _fullest(store: Store, rows: TraceRows, revision: int) -> TraceRows:
@@ -68,7 +69,8 @@ def _fullest(store: Store, rows: TraceRows, revision: int) -> TraceRows:
     return without(fuller(store, sizes.select(TRACE_KEY), sizes), rows)
 
 
-def _joined(*parts: TraceRows) -> TraceRows:
+def joined(*parts: TraceRows) -> TraceRows:
+    """All rows of several."""
     return TraceRows(
         pl.concat([part.session_traces for part in parts]), pl.concat([part.trace_sessions for part in parts])
     )

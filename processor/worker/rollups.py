@@ -14,6 +14,7 @@ Single-threaded: the worker runs ticks one after the other in a thread; what may
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -110,8 +111,12 @@ class Rollups:
         metrics: Metrics,
         prices: Prices | None = None,
         numbers: BatchNumbers | None = None,
+        watch: Callable[[pl.DataFrame], None] | None = None,
     ) -> None:
-        """`numbers` are those of the batches on their way to `add`; without, every batch is there in its turn."""
+        """`numbers` are those of the batches on their way to `add`; without, every batch is there in its turn. `watch`
+        is told of session rows that were written, and again if it fails.
+        """
+        self._watch = watch
         self._numbers = numbers
         self._store = store
         self._prices = prices or Prices()
@@ -347,6 +352,8 @@ class Rollups:
         self._written.append(keys)
         rows = self._store.read_session_rollups(keys)
         self._store.write_sessions(rows)
+        if self._watch is not None:
+            self._watch(rows)
         self._metrics.limited.labels(Signal.TRACES.value, "session_labels").inc(full_labels(rows))
         self._sessions.take(due)
         self._sessions.note_sizes(

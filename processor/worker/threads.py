@@ -1,4 +1,4 @@
-"""The worker's threads, one for each thing that must not wait for another: two inserts, rolling up, and purging."""
+"""The worker's threads, one for each thing that must not wait for another: two inserts, roll-ups, purging, budgets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal, ParamSpec, TypeAlias, TypeVar, get_args
 
-Name: TypeAlias = Literal["insert wide", "insert narrow", "rollup", "purge"]
+Name: TypeAlias = Literal["insert wide", "insert narrow", "rollup", "purge", "budgets"]
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,6 +15,7 @@ import structlog
 from processor.clock import monotonic_s
 from processor.errors import OtelSessionsError
 from processor.telemetry.metrics import Metrics
+from processor.worker.gate import Gate
 from processor.worker.rollups import RollupConfig, Rollups
 from processor.worker.threads import Threads, within
 
@@ -32,8 +33,10 @@ class Ticks:
         rollups: Rollups,
         commit: Callable[[int], Awaitable[None]],
         threads: Threads,
+        gate: Gate,
         metrics: Metrics,
     ) -> None:
+        self._gate = gate
         self._config = config
         self._rollups = rollups
         self._commit = commit
@@ -95,9 +98,13 @@ class Ticks:
             if until_s is not None and monotonic_s() >= until_s:
                 _log.warning("rollups_left_for_next_start", error=f"not current after {timeout_s:g} s (stop_timeout_s)")
                 break
-            await self._threads.run("rollup", self._rollups.tick, monotonic_s(), True)
+            await self._roll_up(monotonic_s(), force=True)
         await self._commit(self._rollups.rolled_up_to)
 
     async def _tick(self, now_s: float, *, force: bool) -> None:
-        await self._threads.run("rollup", self._rollups.tick, now_s, force)
+        await self._roll_up(now_s, force=force)
         await self._commit(self._rollups.rolled_up_to)
+
+    async def _roll_up(self, now_s: float, *, force: bool) -> None:
+        async with self._gate.passing():
+            await self._threads.run("rollup", self._rollups.tick, now_s, force)

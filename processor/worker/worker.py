@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from processor.clock import monotonic_s
+from processor.clock import monotonic_s, now_ns
 from processor.errors import OtelSessionsError
 from processor.log.base import LogReader
+from processor.model import NANOS_PER_MILLI
 from processor.pricing.prices import Prices
 from processor.signals import Signal
+from processor.store.auditing import PRICES_USED
 from processor.store.base import Store
+from processor.store.budgeting import BudgetStore
 from processor.store.purging import PurgeStore
 from processor.telemetry.metrics import Metrics
+from processor.worker.budgets.delivery import Delivery
+from processor.worker.budgets.watch import BudgetWatch
 from processor.worker.config import WorkerConfig
 from processor.worker.decoding import Decoding
+from processor.worker.gate import Gate
 from processor.worker.ingest import Ingest
 from processor.worker.numbers import BatchNumbers
 from processor.worker.purge import Purge
@@ -37,9 +44,17 @@ THREAD_IDLE_AFTER_S: Final = "thread_idle_after_s"
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Stores for budgets: one for the thread that rolls up, one for the one that posts."""
+
+    watching: BudgetStore
+    delivering: BudgetStore
+
+
 class Worker:
     """From `logs`, one a signal and all of one kind, to `store`. Rows on their way lie in `scratch`, a directory of its
-    own. Without `purges`, deleted sessions stay hidden in the tables.
+    own. Without `purges`, deleted sessions stay hidden in the tables; without `budgets`, nobody is told of any.
     """
 
     def __init__(
@@ -50,6 +65,7 @@ class Worker:
         metrics: Metrics,
         scratch: Path,
         purges: PurgeStore | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
         self._config = config
         self._store = store
@@ -58,13 +74,20 @@ class Worker:
         self._threads = Threads()
         self._decoding = Decoding(config, scratch)
         self._numbers = BatchNumbers()
-        prices = Prices(config.pricing.prices)
-        self._rollups = Rollups(store, config.rollups, metrics, prices, self._numbers)
-        parts = (store, self._rollups, self._numbers, self._decoding, self._threads, metrics)
+        self.gate = Gate()
+        """What a backup closes for a moment."""
+        self._prices = prices = Prices(config.pricing.prices)
+        self._delivery: Delivery | None = None
+        watch: BudgetWatch | None = None
+        if budgets is not None:
+            self._delivery = Delivery(config.budgets, budgets.delivering, self._threads, metrics)
+            watch = BudgetWatch(budgets.watching, config.budgets.rules, _now_ms, self._delivery.hurry)
+        self._rollups = Rollups(store, config.rollups, metrics, prices, self._numbers, watch)
+        parts = (store, self._rollups, self._numbers, self._decoding, self._threads, self.gate, metrics)
         self._ingests = {signal: Ingest(config, signal, log, *parts) for signal, log in logs.items()}
-        self._ticks = Ticks(config.rollups, self._rollups, self._commit, self._threads, metrics)
+        self._ticks = Ticks(config.rollups, self._rollups, self._commit, self._threads, self.gate, metrics)
         purge = Purge(purges, prices, metrics) if purges else None
-        self._purging = Purging(config.deletion.purge_interval_s, purge, self._threads, metrics)
+        self._purging = Purging(config.deletion.purge_interval_s, purge, self._threads, self.gate, metrics)
         self._ingesting: list[asyncio.Task[None]] = []
         self._ticking: asyncio.Task[None] | None = None
 
@@ -85,6 +108,8 @@ class Worker:
         try:
             idle_after_s = str(self._config.threads.idle_after_s)
             await self._threads.run("rollup", self._store.write_setting, THREAD_IDLE_AFTER_S, idle_after_s)
+            used = PRICES_USED + self._prices.revision
+            await self._threads.run("rollup", self._store.write_setting, used, str(now_ns()))
             if not any(log.redelivers for log in self._logs.values()):
                 self._numbers.start(await self._threads.run("rollup", self._rollups.resume, monotonic_s()))
             for signal, log in self._logs.items():
@@ -95,6 +120,8 @@ class Worker:
         self._ingesting = [asyncio.create_task(ingest.run(self._ticks.room)) for ingest in self._ingests.values()]
         self._ticking = asyncio.create_task(self._ticks.run())
         self._purging.start()
+        if self._delivery is not None:
+            self._delivery.start()
 
     async def crashed(self) -> BaseException:
         """Wait until a loop has ended by an error; the process must be restarted."""
@@ -110,6 +137,8 @@ class Worker:
         Errors: none; what a loop died of is `crashed`'s to tell, and what could not be done now the next start does.
         """
         await self._purging.stop()
+        if self._delivery is not None:
+            await self._delivery.stop()
         for log in self._logs.values():
             await log.close()
         for ingest in self._ingests.values():
@@ -147,3 +176,7 @@ class Worker:
 
 async def _nothing_to_learn() -> None:
     """Beside other workers memory is trusted with placed spans only, and those are another signal's."""
+
+
+def _now_ms() -> int:
+    return now_ns() // NANOS_PER_MILLI

@@ -57,6 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tls.config",
         "worker",
     },
+    "control": _BASE | {"control"},
+    "operations": _BASE | {"config", "control", "pricing", "store", "worker"},
     "service": _BASE
     | _EDGES
     | {
@@ -65,7 +67,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "auth",
         "clickhouse_http",
         "config",
+        "control",
         "exposure",
+        "operations",
         "receiver",
         "log",
         "pricing",
@@ -84,6 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "config",
             "errors",
             "log.kafka",
+            "operations",
             "process",
             "repricing",
             "role",

@@ -948,3 +948,70 @@ WHERE TraceId != ''
 GROUP BY TraceId, Tenant;
 
 INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (46, '046_otel_traces_trace_id_ts_tenant.sql', 'a345e5e8df1ae5ab');
+
+-- How far rebuilds of roll-ups have come, so that one that was ended goes on where it was: the same range, tenant ('' is
+-- every one) and prices. `phase` is traces, then sessions; `at_tenant` and `at_id` are the last key that is done.
+CREATE TABLE IF NOT EXISTS agents.rebuilds_local ON CLUSTER 'main-1'
+(
+    tenant LowCardinality(String),
+    since_ns Int64,
+    until_ns Int64,
+    revision UInt32,
+    prices String,
+    phase String,
+    at_tenant String,
+    at_id String,
+    traces UInt64,
+    sessions UInt64,
+    step UInt64,
+    written_at DateTime DEFAULT now()
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', step)
+ORDER BY (tenant, since_ns, until_ns, revision);
+
+CREATE TABLE IF NOT EXISTS agents.rebuilds ON CLUSTER 'main-1' AS agents.rebuilds_local
+ENGINE = Distributed('main-1', 'agents', 'rebuilds_local', cityHash64(tenant, since_ns, until_ns));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (50, '050_rebuilds.sql', '83ee48eb2c5bec8f');
+
+-- Crossings of budgets, each a row that says what is posted and how far that is. `sequence` is odd where a session went
+-- over (or ended), even where it came back under. `revision` grows with each attempt to post: the newest row counts.
+CREATE TABLE IF NOT EXISTS agents.budget_alerts_local ON CLUSTER 'main-1'
+(
+    tenant LowCardinality(String),
+    session_id String,
+    rule String,
+    sequence UInt32,
+    revision UInt32,
+    id String,
+    state LowCardinality(String),
+    mark String,
+    attempts UInt32,
+    due_at_ms Int64,
+    crossed_at_ms Int64,
+    payload String
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', revision)
+ORDER BY (tenant, session_id, rule, sequence);
+
+CREATE TABLE IF NOT EXISTS agents.budget_alerts ON CLUSTER 'main-1' AS agents.budget_alerts_local
+ENGINE = Distributed('main-1', 'agents', 'budget_alerts_local', cityHash64(tenant, session_id));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (51, '051_budget_alerts.sql', '4bfa488c4b939b19');
+
+-- Which worker posts an alert: of those that say so, the first by the store's clock, until its time is over.
+CREATE TABLE IF NOT EXISTS agents.budget_claims_local ON CLUSTER 'main-1'
+(
+    tenant LowCardinality(String),
+    id String,
+    attempt UInt32,
+    claimant String,
+    claimed_at DateTime64(6) DEFAULT now64(6)
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+ORDER BY (tenant, id, attempt, claimant);
+
+CREATE TABLE IF NOT EXISTS agents.budget_claims ON CLUSTER 'main-1' AS agents.budget_claims_local
+ENGINE = Distributed('main-1', 'agents', 'budget_claims_local', cityHash64(tenant, id));
+
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (52, '052_budget_claims.sql', '40a14548df3dc135');

@@ -26,3 +26,20 @@ def read(data: Path, *queries: str) -> list[list[dict[str, Any]]]:
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+WRITER = """
+import sys
+from processor.store.connection import StoreConfig, connect
+client = connect(StoreConfig(dsn="chdb://" + sys.argv[1]))
+for statement in sys.argv[2:]:
+    client.command(statement)
+client.close()
+"""
+
+
+def write(data: Path, *statements: str) -> None:
+    """Run statements on a store that no process has open."""
+    command = [sys.executable, "-c", WRITER, str(data), *statements]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == 0, done.stderr

@@ -102,6 +102,10 @@ class Running:
         rest = [] if number == signal.SIGKILL else self.logged()[len(self.lines) :]
         return self._process.returncode, rest
 
+    def wait_until_ended(self) -> None:
+        """Until it has."""
+        self._process.wait(TIMEOUT_S)
+
     def signal(self, number: int) -> None:
         """Send a signal."""
         self._process.send_signal(number)
