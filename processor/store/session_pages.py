@@ -121,11 +121,11 @@ class _First:
     def _from_the_first(self, found: list[Row]) -> list[Row]:
         """Out of the first of all rows, as far as they tell.
 
-        Where ties stand in no order, the list is known as far as the last place but one; those at the last place are
-        asked for if the others do not do.
+        Where ties stand in no order, the list is known as far as the last place but one. Those at the last place are
+        asked for if the others don't do; also where they do stand in order, but all that were read are old versions.
         """
-        if self._in_order:
-            return self._newest(found)
+        if self._in_order and len(rows := self._newest(found)) >= self._needed:
+            return rows
         last = found[-1]["place"]
         before = self._sorted([row for row in found if row["place"] != last])
         rows = self._newest(before)
