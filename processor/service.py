@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Any
@@ -21,9 +21,11 @@ from processor.api.app import create_app
 from processor.api.config import ApiConfig
 from processor.api.pool import QueryPool
 from processor.asgi import AsgiServer
-from processor.clickhouse_http.app import ClickHouseHttp
+from processor.clickhouse_http.app import PATHS, ClickHouseHttp
 from processor.clickhouse_http.engine import Engine
+from processor.clock import monotonic_s
 from processor.config import Config
+from processor.debug.exporter import DebugExporter, DebugLog, ShownReader, ShownWriter
 from processor.log.base import LogReader
 from processor.log.kafka.config import KafkaExporterConfig
 from processor.log.kafka.producer import KafkaProducerLog
@@ -41,8 +43,12 @@ from processor.store.data_directory import DataDirectory
 from processor.store.deletions import SessionDeletions
 from processor.store.purging import PurgeStore
 from processor.store.queries import SessionQueries
+from processor.telemetry.health import Health, health_app
+from processor.telemetry.logging import lines_counted
 from processor.telemetry.metrics import Metrics
-from processor.telemetry.server import health_app, metrics_app
+from processor.telemetry.requests import WatchedApi
+from processor.telemetry.server import metrics_app
+from processor.telemetry.traces import OwnTraces
 from processor.worker import Worker, WorkerConfig
 
 _RECEIVER_GRACE_S = 5.0
@@ -59,7 +65,8 @@ class Service:
         self._metrics = Metrics()
         self._stack: AsyncExitStack | None = None
         self._worker: Worker | None = None
-        self._conditions: list[Callable[[], bool]] = []
+        self._traces = OwnTraces(config.service.telemetry.traces, self._metrics)
+        self._health = Health()
         self._started = False
         self._ports: dict[str, int] = {}
 
@@ -71,7 +78,7 @@ class Service:
     @property
     def ready(self) -> bool:
         """Everything stands, the log takes spans, and the worker can store them."""
-        return self._started and all(holds() for holds in self._conditions)
+        return self._started and not self._health.missing
 
     async def crashed(self) -> BaseException:
         """Wait until a part has failed for good: only a restart mends it."""
@@ -92,7 +99,7 @@ class Service:
         if self._stack is not None:
             return
         async with AsyncExitStack() as stack:
-            stack.callback(self._conditions.clear)
+            stack.callback(self._health.forget)
             await self._start_telemetry(stack)
             writers = await self._start_worker(stack)
             await self._start_api(stack)
@@ -102,6 +109,7 @@ class Service:
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         gc.freeze()  # what stands now stands to the end; collections need not look at it again
         self._started = True
+        self._health.started()
         _log.info("started", **{f"{name}_port": port for name, port in self._ports.items()})
 
     async def stop(self) -> None:
@@ -109,18 +117,22 @@ class Service:
         self._started = False
         stack, self._stack = self._stack, None
         if stack is not None:
+            self._health.stopping()
             _log.info("stopping")
             await stack.aclose()
             _log.info("stopped")
 
     async def _start_telemetry(self, stack: AsyncExitStack) -> None:
         telemetry, health = self._config.service.telemetry, self._config.health_check
+        stack.enter_context(lines_counted(self._metrics))
+        self._traces.start()
+        stack.push_async_callback(asyncio.to_thread, self._traces.stop)
         if telemetry.metrics.address:
             option = "service.telemetry.metrics.address"
             await self._serve(stack, "metrics", metrics_app(self._metrics), telemetry.metrics.address, option)
         if health is not None:
             option = "extensions.health_check.endpoint"
-            await self._serve(stack, "health_check", health_app(lambda: self.ready), health.endpoint, option)
+            await self._serve(stack, "health_check", health_app(self._health), health.endpoint, option)
 
     async def _start_worker(self, stack: AsyncExitStack) -> LogWriters:
         """The worker, where there is one, on the logs that it reads; the writing ends of logs in memory."""
@@ -131,16 +143,16 @@ class Service:
         directory = DataDirectory(exporter)
         directory.claim()
         stack.callback(directory.release)
-        store = await asyncio.to_thread(open_store, exporter)
+        store = await asyncio.to_thread(open_store, exporter, self._metrics)
         stack.push_async_callback(asyncio.to_thread, store.close)
         scratch = stack.enter_context(directory.scratch())
         readers, writers = self._logs(exporter.sending_queue)
-        purges = await asyncio.to_thread(PurgeStore, exporter)
+        purges = await asyncio.to_thread(PurgeStore, exporter, self._metrics)
         stack.push_async_callback(asyncio.to_thread, purges.close)
-        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch, purges)
+        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch, purges, self._traces)
         stack.push_async_callback(worker.stop)
         await worker.start()
-        self._conditions.append(lambda: worker.healthy)
+        self._health.add("worker", lambda: worker.missing, lambda: worker.dead)
         return writers
 
     async def _start_api(self, stack: AsyncExitStack) -> None:
@@ -153,14 +165,16 @@ class Service:
         pool = QueryPool(readers, api.waiting_queries_max)
         deletions = await self._deletions(stack, sessions.deletion.block_days)
         app = create_app(pool, DEFAULT_TENANT, version("otel-sessions"), prices, deletions)
+        app = WatchedApi(app, "sessions_api", self._metrics, self._traces)
         await self._serve(stack, "sessions_api", app, api.endpoint, "extensions.sessions_api.endpoint")
 
     async def _start_clickhouse_http(self, stack: AsyncExitStack) -> None:
         interface, exporter = self._config.clickhouse_http, self._config.exporters.clickhouse
         if interface is None or exporter is None:
             return
-        app = ClickHouseHttp(await asyncio.to_thread(Engine, exporter, interface))
-        stack.push_async_callback(asyncio.to_thread, app.close)
+        queries = ClickHouseHttp(await asyncio.to_thread(Engine, exporter, interface))
+        stack.push_async_callback(asyncio.to_thread, queries.close)
+        app = WatchedApi(queries, "clickhouse_http", self._metrics, self._traces, PATHS)
         await self._serve(stack, "clickhouse_http", app, interface.endpoint, "extensions.clickhouse_http.endpoint")
 
     async def _reader(self, stack: AsyncExitStack, api: ApiConfig) -> SessionQueries:
@@ -185,6 +199,7 @@ class Service:
             signals = [signal for signal in Signal if kafka.topic_of(signal)]
             logs = await asyncio.gather(*(self._start_producer(stack, kafka, signal) for signal in signals))
             writers = dict(zip(signals, logs, strict=True))
+        writers = self._shown(writers)
         receivers: dict[str, OtlpGrpcReceiver | OtlpHttpReceiver] = {}
         if otlp.protocols.grpc is not None:
             receivers["grpc"] = OtlpGrpcReceiver(otlp.protocols.grpc, writers, self._metrics, DEFAULT_TENANT)
@@ -203,7 +218,8 @@ class Service:
         stack.push_async_callback(log.close)
         await log.start()
         if signal is Signal.TRACES:  # a topic that only log records lack keeps no spans out
-            self._conditions.append(lambda: log.connected)
+            self._health.add("kafka", lambda: "" if log.connected else "no connection to the brokers; see the log")
+        self._health.add(signal.suffixed("kafka", "/"), dead=lambda: log.dead)
         self._observe_queue(signal.suffixed("kafka", "/"), log)
         return log
 
@@ -211,18 +227,34 @@ class Service:
         """The logs that the worker reads, and their other ends where those are in this process."""
         if (kafka := self._config.kafka_receiver) is not None:
             signals = [signal for signal in Signal if kafka.topic_of(signal)]
-            return {signal: KafkaLogReader(kafka.of(signal), self._metrics, signal=signal) for signal in signals}, {}
+            readers = {signal: KafkaLogReader(kafka.of(signal), self._metrics, signal=signal) for signal in signals}
+            debug = None if self._config.otlp is not None else self._config.debug_exporter  # shown when it came in
+            if debug is None:
+                return readers, {}
+            return {signal: ShownReader(log, DebugExporter(debug, signal)) for signal, log in readers.items()}, {}
         logs = {signal: MemoryLog(queue) for signal in Signal}
         for signal, log in logs.items():
             self._observe_queue(signal.suffixed("clickhouse", "/"), log)
         return logs, logs
 
+    def _shown(self, writers: LogWriters) -> LogWriters:
+        """The same, beside the debug exporter; that alone where there are none."""
+        debug = self._config.debug_exporter
+        if debug is None:
+            return writers
+        if not writers:
+            return {signal: DebugLog(DebugExporter(debug, signal), signal) for signal in Signal}
+        return {signal: ShownWriter(log, DebugExporter(debug, signal)) for signal, log in writers.items()}
+
     def _observe_queue(self, exporter: str, log: KafkaProducerLog | MemoryLog) -> None:
         self._metrics.queue_bytes.labels(exporter).set_function(lambda: log.queued_bytes)
+        age_s = self._metrics.oldest_unflushed_s.labels(exporter)
+        age_s.set_function(lambda: log.oldest_s(monotonic_s()))
         self._metrics.queue_bytes_max.labels(exporter).set(log.queue_bytes_max)
 
     async def _serve(self, stack: AsyncExitStack, name: str, app: Any, endpoint: str, option: str) -> None:
         server = AsgiServer(app, endpoint, option)
         await server.start()
         stack.push_async_callback(server.stop)
+        self._health.add(name, dead=lambda: server.dead)
         self._ports[name] = server.port

@@ -30,6 +30,9 @@ Scope = MutableMapping[str, Any]
 
 _HEALTH_PATHS: Final = ("/ping", "/replicas_status")
 _QUERY_PATHS: Final = ("/", "/query", "")
+PATHS: Final = (*_HEALTH_PATHS, "/", "/query")
+"""Those that are known."""
+
 _KILL_AGAIN_S: Final = 0.2
 _OVERTIME_S: Final = 5.0  # after the engine's own limit, which it looks at between blocks
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 from processor.api.config import ApiConfig
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.config.fields import nearest
-from processor.config.pipeline import KAFKA, Pipeline, pipeline_of
+from processor.config.pipeline import DEBUG, KAFKA, Pipeline, pipeline_of
+from processor.debug.config import DebugExporterConfig
 from processor.errors import ConfigError
 from processor.log.kafka.config import KafkaExporterConfig, KafkaReceiverConfig
 from processor.log.memory import MemoryLogConfig
@@ -22,8 +23,10 @@ from processor.receiver.otlp_grpc import OtlpGrpcConfig
 from processor.receiver.otlp_http import OtlpHttpConfig
 from processor.role import Role
 from processor.store.connection import CHDB, StoreConfig
+from processor.telemetry.health import HealthConfig
 from processor.telemetry.logging import LogsConfig
-from processor.telemetry.server import HealthConfig, MetricsServerConfig
+from processor.telemetry.server import MetricsServerConfig
+from processor.telemetry.traces import TracesConfig
 from processor.worker import WorkerConfig
 
 HEALTH_CHECK: Final = "health_check"
@@ -89,6 +92,13 @@ class Exporters:
         default=None,
         metadata={"help": "Spans to Kafka, for workers to take; not there is none, empty is every default."},
     )
+    debug: DebugExporterConfig | None = field(
+        default=None,
+        metadata={
+            "help": "Shows what goes through, in the log, where a pipeline names it; not there is none, empty is every "
+            "default."
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,9 @@ class Telemetry:
 
     metrics: MetricsServerConfig = field(default_factory=MetricsServerConfig)
     logs: LogsConfig = field(default_factory=LogsConfig)
+    traces: TracesConfig | None = field(
+        default=None, metadata={"help": "Spans about this process, to an OTLP endpoint; not there is none."}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +195,8 @@ class Config:
             extensions = self._served(HEALTH_CHECK)
         elif role is Role.API:
             extensions = self._served(HEALTH_CHECK, SESSIONS_API)
-        pipelines = Pipelines(pipeline_of(role, has_kafka=has_kafka))
+        shows = DEBUG in self.service.pipelines.traces.exporters
+        pipelines = Pipelines(pipeline_of(role, has_kafka=has_kafka, shows=shows))
         try:
             return replace(self, service=replace(self.service, extensions=extensions, pipelines=pipelines))
         except ConfigError as error:
@@ -200,6 +214,11 @@ class Config:
     def kafka_exporter(self) -> KafkaExporterConfig | None:
         """Where the OTLP receiver writes to, None where that is memory."""
         return self.exporters.kafka if KAFKA in self.service.pipelines.traces.exporters else None
+
+    @property
+    def debug_exporter(self) -> DebugExporterConfig | None:
+        """How requests are shown, None where they are not."""
+        return self.exporters.debug if DEBUG in self.service.pipelines.traces.exporters else None
 
     @property
     def kafka_receiver(self) -> KafkaReceiverConfig | None:

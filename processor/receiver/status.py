@@ -48,6 +48,11 @@ class Failure:
     retry_s: float | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def grpc_name(self) -> str:
+        """The gRPC code by its name."""
+        return str(code_pb2.Code.Name(self.grpc_code))
+
     def rpc_status(self) -> Status:
         """The rich status: gRPC trailer `grpc-status-details-bin`, or the body of an HTTP error."""
         status = Status(code=self.grpc_code, message=self.message)

@@ -132,7 +132,7 @@ class Rollups:
         self._rolled_up_to = 0
         self._alone = False  # no other process writes to this store
         self._waiting_since_s: float | None = None  # of what the last tick left
-        self._unbound_is_stale = True
+        self._counts_are_stale = True
         self._next_count_s = 0.0
 
     def resume(self, now_s: float) -> int:
@@ -230,7 +230,7 @@ class Rollups:
             self._look_for_deletions()
         self._write_checkpoint()
         self._observe()
-        self._count_unbound(now_s, changed)
+        self._count_spans(now_s, changed)
 
     def _look_for_deletions(self) -> None:
         """Before rows are written, so that those of deleted sessions are not; and after, for the ones that were."""
@@ -370,15 +370,16 @@ class Rollups:
         self._metrics.dirty_sessions.set(len(self._sessions))
         self._metrics.remembered_spans.set(len(self._recent))
 
-    def _count_unbound(self, now_s: float, changed: bool) -> None:
+    def _count_spans(self, now_s: float, changed: bool) -> None:
         """Ask the store, when a trace has changed, for a fiftieth of the time at most."""
-        self._unbound_is_stale |= changed
-        if not self._unbound_is_stale or now_s < self._next_count_s:
+        self._counts_are_stale |= changed
+        if not self._counts_are_stale or now_s < self._next_count_s:
             return
         started_s = monotonic_s()
         self._metrics.unbound_spans.set(self._store.unbound_span_count())
+        self._metrics.unpriced_spans.set(self._store.unpriced_span_count())
         self._next_count_s = now_s + max(_COUNT_INTERVAL_S, _COUNT_PAUSE * (monotonic_s() - started_s))
-        self._unbound_is_stale = False
+        self._counts_are_stale = False
 
     def lag_s(self, now_s: float) -> float:
         """Age of the oldest stored span that its session does not show yet. Any thread."""

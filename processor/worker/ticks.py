@@ -15,6 +15,7 @@ import structlog
 from processor.clock import monotonic_s
 from processor.errors import OtelSessionsError
 from processor.telemetry.metrics import Metrics
+from processor.telemetry.traces import OwnTraces
 from processor.worker.rollups import RollupConfig, Rollups
 from processor.worker.threads import Threads, within
 
@@ -33,7 +34,9 @@ class Ticks:
         commit: Callable[[int], Awaitable[None]],
         threads: Threads,
         metrics: Metrics,
+        traces: OwnTraces | None = None,
     ) -> None:
+        self._traces = traces or OwnTraces(None, metrics)
         self._config = config
         self._rollups = rollups
         self._commit = commit
@@ -99,5 +102,8 @@ class Ticks:
         await self._commit(self._rollups.rolled_up_to)
 
     async def _tick(self, now_s: float, *, force: bool) -> None:
-        await self._threads.run("rollup", self._rollups.tick, now_s, force)
-        await self._commit(self._rollups.rolled_up_to)
+        with self._traces.tick("tick") as work:
+            with work.step("roll up"):
+                await self._threads.run("rollup", self._rollups.tick, now_s, force)
+            with work.step("commit"):
+                await self._commit(self._rollups.rolled_up_to)

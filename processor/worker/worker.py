@@ -21,6 +21,7 @@ from processor.signals import Signal
 from processor.store.base import Store
 from processor.store.purging import PurgeStore
 from processor.telemetry.metrics import Metrics
+from processor.telemetry.traces import OwnTraces
 from processor.worker.config import WorkerConfig
 from processor.worker.decoding import Decoding
 from processor.worker.ingest import Ingest
@@ -50,6 +51,7 @@ class Worker:
         metrics: Metrics,
         scratch: Path,
         purges: PurgeStore | None = None,
+        traces: OwnTraces | None = None,
     ) -> None:
         self._config = config
         self._store = store
@@ -60,9 +62,9 @@ class Worker:
         self._numbers = BatchNumbers()
         prices = Prices(config.pricing.prices)
         self._rollups = Rollups(store, config.rollups, metrics, prices, self._numbers)
-        parts = (store, self._rollups, self._numbers, self._decoding, self._threads, metrics)
+        parts = (store, self._rollups, self._numbers, self._decoding, self._threads, metrics, traces)
         self._ingests = {signal: Ingest(config, signal, log, *parts) for signal, log in logs.items()}
-        self._ticks = Ticks(config.rollups, self._rollups, self._commit, self._threads, metrics)
+        self._ticks = Ticks(config.rollups, self._rollups, self._commit, self._threads, metrics, traces)
         purge = Purge(purges, prices, metrics) if purges else None
         self._purging = Purging(config.deletion.purge_interval_s, purge, self._threads, metrics)
         self._ingesting: list[asyncio.Task[None]] = []
@@ -71,8 +73,24 @@ class Worker:
     @property
     def healthy(self) -> bool:
         """Whether the last writes to the store worked and all loops run."""
-        running = self._ticking is not None and not any(task.done() for task in (*self._ingesting, self._ticking))
-        return running and not self._ticks.failed and not any(ingest.failed for ingest in self._ingests.values())
+        return not (self.missing or self.dead)
+
+    @property
+    def missing(self) -> str:
+        """What keeps spans from being stored or shown now, and may come back by itself; '' for nothing."""
+        if self._ticking is None or any(task.done() for task in (*self._ingesting, self._ticking)):
+            return "the worker does not run"
+        failed = [signal.value for signal, ingest in self._ingests.items() if ingest.failed]
+        if failed:
+            return f"the last batch of {', '.join(failed)} was not stored; see the log and the store"
+        return "the last rollup was not written; see the log and the store" if self._ticks.failed else ""
+
+    @property
+    def dead(self) -> str:
+        """Which loop has failed for good; '' for none."""
+        tasks = {task.get_name(): task for task in (*self._ingesting, *([self._ticking] if self._ticking else []))}
+        failed = [name for name, task in tasks.items() if task.done() and not task.cancelled() and task.exception()]
+        return f"the loop of {', '.join(failed)} has failed; restart the process" if failed else ""
 
     async def start(self) -> None:
         """Resume from the store, then begin to poll and to tick. Safe to call twice.
@@ -91,9 +109,15 @@ class Worker:
                 await log.start(self._learn if signal is Signal.TRACES else _nothing_to_learn)
         finally:
             await decoding
+        for signal, ingest in self._ingests.items():
+            if self._logs[signal].redelivers:  # else a log in memory knows since when its requests wait
+                self._observe_age(signal, ingest)
         self._metrics.rollup_lag_s.set_function(lambda: self._rollups.lag_s(monotonic_s()))
-        self._ingesting = [asyncio.create_task(ingest.run(self._ticks.room)) for ingest in self._ingests.values()]
-        self._ticking = asyncio.create_task(self._ticks.run())
+        self._ingesting = [
+            asyncio.create_task(ingest.run(self._ticks.room), name=signal.value)
+            for signal, ingest in self._ingests.items()
+        ]
+        self._ticking = asyncio.create_task(self._ticks.run(), name="rollups")
         self._purging.start()
 
     async def crashed(self) -> BaseException:
@@ -135,6 +159,10 @@ class Worker:
         Errors: those of the store.
         """
         await self._ticks.settle()
+
+    def _observe_age(self, signal: Signal, ingest: Ingest) -> None:
+        age_s = self._metrics.oldest_unflushed_s.labels(signal.suffixed("clickhouse", "/"))
+        age_s.set_function(lambda: ingest.oldest_s(monotonic_s()))
 
     async def _learn(self) -> None:
         await self._threads.run("rollup", self._rollups.learn)

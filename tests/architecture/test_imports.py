@@ -33,13 +33,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "receiver": _BASE | _EDGES | {"asgi", "decode.outline", "receiver", "log.base"},
     "log": _BASE | _EDGES | {"decode.outline", "log"},
     "store": _BASE | _EDGES | {"store"},
+    "debug": _BASE | {"debug", "log.base"},
     "worker": _BASE | _EDGES | _PURE | {"allocators", "log", "store", "worker"},
     "api": _BASE | {"api", "conventions", "pricing", "rollup", "store.queries", "store.deletions"},
     "clickhouse_http": _BASE | {"clickhouse_http", "store.connection"},
-    "config": _BASE | _EDGES | {"config", "api.config", "clickhouse_http.config", "receiver", "log", "store", "worker"},
+    "config": _BASE
+    | _EDGES
+    | {"config", "api.config", "clickhouse_http.config", "debug.config", "receiver", "log", "store", "worker"},
     "service": _BASE
     | _EDGES
-    | {"api", "asgi", "clickhouse_http", "config", "receiver", "log", "pricing", "store", "worker"},
+    | {"api", "asgi", "clickhouse_http", "config", "debug", "receiver", "log", "pricing", "store", "worker"},
     "process": {"config", "service"},
     "repricing": {"config", "errors", "pricing", "store", "worker"},
     "cli": {

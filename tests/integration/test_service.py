@@ -15,7 +15,7 @@ from processor.errors import ConfigError
 from processor.service import Service
 from processor.store.connection import StoreConfig
 from processor.store.data_directory import DataDirectory
-from processor.telemetry.server import health_app
+from processor.telemetry.health import Health, health_app
 from tests.integration.process import ANY_PORTS
 from tests.integration.serving import served
 
@@ -93,14 +93,32 @@ def test_a_server_that_is_not_configured_does_not_listen(config: Config) -> None
     asyncio.run(scenario())
 
 
-def test_ready_answers_503_while_spans_cannot_be_stored() -> None:
-    """`/ready` follows the worker, `/` only says that the process lives."""
-    state = {"ready": False}
-    with served(health_app(lambda: state["ready"])) as url:
-        assert httpx.get(f"{url}/ready").status_code == 503
+def test_each_question_about_health_has_an_answer_of_its_own() -> None:
+    """`/ready` follows what may come back, `/live` only what a restart mends; each says what is missing."""
+    said = {"missing": "the store is away", "dead": ""}
+    health = Health()
+    health.add("worker", lambda: said["missing"], lambda: said["dead"])
+    with served(health_app(health)) as url:
+
+        def asked(path: str) -> tuple[int, dict[str, str]]:
+            answer = httpx.get(f"{url}{path}")
+            return answer.status_code, answer.json().get("missing")
+
         assert httpx.get(f"{url}/").status_code == 200
-        state["ready"] = True
-        assert httpx.get(f"{url}/ready").status_code == 200
+        assert asked("/startup") == (503, {"process": "starting"})
+        assert asked("/ready") == (503, {"process": "starting", "worker": "the store is away"})
+        assert asked("/live") == (200, {})
+        health.started()
+        assert asked("/startup") == (200, {})
+        assert asked("/ready") == (503, {"worker": "the store is away"})
+        said["missing"] = ""
+        assert asked("/ready") == (200, {})
+        said["dead"] = "its loop has failed"
+        assert asked("/live") == asked("/ready") == (503, {"worker": "its loop has failed"})
+        said["dead"] = ""
+        health.stopping()
+        assert (asked("/live")[0], asked("/startup")[0]) == (200, 200)
+        assert asked("/ready") == (503, {"process": "stopping"})
 
 
 def test_a_data_directory_can_be_claimed_once_and_again_after_release(tmp_path: Path) -> None:

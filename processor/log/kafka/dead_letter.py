@@ -62,6 +62,7 @@ class DeadLetters:
         self._options = client_options(config, config.request_timeout_s)
         self._waiting: dict[tuple[int, int], tuple[KafkaRecord, Headers]] = {}  # by partition and offset
         self._waiting_bytes = 0
+        self._waiting_count = metrics.kafka_waiting_dead_letters
         self._count = metrics.kafka_dead_lettered_records
         self._delivered = delivered
         self._changed = asyncio.Event()
@@ -89,6 +90,7 @@ class DeadLetters:
         _log.warning("kafka_dead_letter", partition=record.partition, offset=record.offset, reason=reason)
         self._waiting[key] = record, dead_letter_headers(record, reason)
         self._waiting_bytes += len(record.value)
+        self._waiting_count.inc()
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send())
 
@@ -144,6 +146,7 @@ class DeadLetters:
         for record in records:
             del self._waiting[record.partition, record.offset]
             self._waiting_bytes -= len(record.value)
+        self._waiting_count.dec(len(records))
         self._count.inc(len(records))
         self._changed.set()
         self._delivered()

@@ -99,6 +99,16 @@ class KafkaProducerLog:
         """Bytes of all requests not yet acknowledged."""
         return self._bytes
 
+    def oldest_s(self, now_s: float) -> float:
+        """Age of the oldest request not yet acknowledged; 0 for none. `now_s` is monotonic."""
+        return self._deadlines.oldest_s(now_s)
+
+    @property
+    def dead(self) -> str:
+        """Why it will never connect again; '' while it tries, or is connected."""
+        ended = self._supervisor is not None and self._supervisor.done() and not self._closed
+        return "the Kafka producer's loop has ended; restart the process" if ended else ""
+
     @property
     def queue_bytes_max(self) -> int:
         """The configured bound."""
