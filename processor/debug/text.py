@@ -142,6 +142,7 @@ def _span(span: Span) -> Iterator[str]:
     for title, parts in (("Events:", span.events), ("Links:", span.links)):
         if parts:
             yield title
+        part: Any
         for index, part in enumerate(parts):
             yield f"SpanEvent #{index}" if title == "Events:" else f"SpanLink #{index}"
             if title == "Events:":

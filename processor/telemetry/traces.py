@@ -46,7 +46,10 @@ class TracesTlsConfig:
 class TracesConfig:
     """Spans about this process, to an OTLP endpoint."""
 
-    endpoint: str = field(metadata={"help": "host:port of the OTLP endpoint."})
+    endpoint: str = field(
+        default="localhost:4317",
+        metadata={"help": "host:port of the OTLP endpoint; may be this process, which tells nothing of these spans."},
+    )
     protocol: Literal["grpc", "http/protobuf"] = field(
         default="grpc", metadata={"help": "http/protobuf posts to /v1/traces of the endpoint."}
     )

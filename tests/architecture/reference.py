@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from processor.config import Config
+from processor.errors import ConfigError
 
 _WIDTH = 118
 _HEADER = """\
@@ -41,11 +42,19 @@ def _section(value: Any, depth: int) -> Iterator[str]:
         elif inner is None and (schema := section_of(hints[field.name])):
             # Only its being there switches it on: shown, but as a comment.
             yield from _comment(f"{field.metadata.get('help', _first_line(schema))} Default: not there.", indent)
-            lines = [f"{field.name}:", *_section(schema(), 1)] if depth == 1 else [f"{field.name}:"]
+            lines = [f"{field.name}:", *(_section(sample, 1) if (sample := _sample(schema, depth)) else ())]
             yield from (f"{indent}# {line}" for line in lines)
         else:
             yield from _comment(_about(field, hints[field.name], inner), indent)
             yield f"{indent}{field.name}: {_yaml(inner)}"
+
+
+def _sample(schema: Any, depth: int) -> Any:
+    """A section as it is when it is empty; None far down, and where that can't be."""
+    try:
+        return schema() if depth in (1, 2) else None
+    except ConfigError:
+        return None
 
 
 def section_of(hint: Any) -> Any:
