@@ -108,7 +108,7 @@ class ClickHouseHttp:
         except (QueryError, Gone, Stalled):
             raise
         except Exception as error:
-            _log.exception("query_failed")
+            _log.exception("query_failed", query_id=request.query_id, action="report it, this is a fault of ours")
             raise QueryError(UNKNOWN_EXCEPTION, "Internal error") from error
         finally:
             gone.cancel()

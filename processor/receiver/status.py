@@ -24,6 +24,7 @@ from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[i
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped, unused-ignore]
 
 from processor.errors import Overloaded, Permanent, Retryable, TooLarge
+from processor.telemetry.faults import places
 
 AWAY_RETRY_S = 5.0
 """Seconds to wait before asking a log that is away again."""
@@ -84,7 +85,12 @@ def failure_of(error: Exception) -> Failure:
         case Retryable():
             return Failure("unavailable", code_pb2.UNAVAILABLE, 503, _shorten(str(error)), AWAY_RETRY_S)
         case _:
-            _log.error("unexpected error while receiving a request", exc_info=error)
+            _log.error(
+                "request_not_received",
+                error=type(error).__name__,
+                places=places(error),
+                action="its exporter retries; report it, this is a fault of ours",
+            )
             message = "internal error; retry, and see the log of the receiver"
             return Failure("unexpected", code_pb2.UNAVAILABLE, 503, message, AWAY_RETRY_S)
 

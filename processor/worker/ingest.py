@@ -21,6 +21,7 @@ from processor.errors import OtelSessionsError, Permanent, Retryable
 from processor.log.base import LogReader, Record
 from processor.signals import Signal
 from processor.store.base import Store
+from processor.telemetry.faults import places
 from processor.telemetry.metrics import Metrics
 from processor.telemetry.traces import OwnTraces, Work
 from processor.worker.batch import WIDE_TABLES, WrittenBatch
@@ -140,15 +141,27 @@ class Ingest:
                     return [_Decoded(records, batch_seq, await self._decoding.batch(self._signal, records, batch_seq))]
             except Retryable as error:  # nothing is wrong with the records
                 self.failed = True
-                _log.error("decoding_failed", signal=self._signal.value, error=str(error))
+                _log.error(
+                    "decoding_failed",
+                    signal=self._signal.value,
+                    error=str(error),
+                    action="it is tried again; see to room for temporary files, and to memory",
+                )
                 if not self._log.redelivers:
                     self._log.acknowledge(records, [error for _ in records])
                     return []
-            except Exception:
+            except Exception as error:
                 if len(records) > 1:
                     pieces = [await self._decode([record], batch_seq + 1 + i, work) for i, record in enumerate(records)]
                     return [decoded for piece in pieces for decoded in piece]
-                _log.exception("record_not_understood", signal=self._signal.value, bytes=len(records[0].value))
+                _log.error(
+                    "record_not_understood",
+                    signal=self._signal.value,
+                    bytes=len(records[0].value),
+                    error=type(error).__name__,
+                    places=places(error),
+                    action="its exporter is told, or it is a dead letter; report it, this is a fault of ours",
+                )
                 self._log.acknowledge(
                     records, [Permanent(f"the {self._signal.value} request can't be processed; see the server's log")]
                 )
@@ -206,6 +219,7 @@ class Ingest:
                 signal=self._signal.value,
                 items=batch.items,
                 error=str(error),
+                action="it is tried again, or exporters are told to retry; look at the store",
                 exc_info=unexpected,
             )
             return False

@@ -59,7 +59,12 @@ class Ticks:
             except Exception as error:
                 self.failed = True
                 unexpected = not isinstance(error, OtelSessionsError)
-                _log.error("rollup_tick_failed", error=str(error), exc_info=unexpected)
+                _log.error(
+                    "rollup_tick_failed",
+                    error=str(error),
+                    action="it is tried again, and sessions are late; look at the store",
+                    exc_info=unexpected,
+                )
             self._ticked.set()
             took_s = monotonic_s() - started_s
             self._metrics.tick_seconds.observe(took_s)
@@ -96,7 +101,11 @@ class Ticks:
         until_s = None if timeout_s is None else monotonic_s() + timeout_s
         while not self._rollups.is_current:
             if until_s is not None and monotonic_s() >= until_s:
-                _log.warning("rollups_left_for_next_start", error=f"not current after {timeout_s:g} s (stop_timeout_s)")
+                _log.warning(
+                    "rollups_left_for_next_start",
+                    error=f"not current after {timeout_s:g} s (stop_timeout_s)",
+                    action="nothing: the next start makes them",
+                )
                 break
             await self._threads.run("rollup", self._rollups.tick, monotonic_s(), True)
         await self._commit(self._rollups.rolled_up_to)

@@ -147,7 +147,9 @@ class Worker:
             try:
                 await self._ticks.settle(self._config.stop_timeout_s)
             except OtelSessionsError as error:
-                _log.warning("rollups_left_for_next_start", error=str(error))
+                _log.warning(
+                    "rollups_left_for_next_start", error=str(error), action="nothing: the next start makes them"
+                )
         self._ingesting, self._ticking = [], None
         await asyncio.gather(*(log.leave() for log in self._logs.values()))
         self._decoding.stop()

@@ -87,7 +87,14 @@ class DeadLetters:
         key = (record.partition, record.offset)
         if key in self._waiting:
             return
-        _log.warning("kafka_dead_letter", partition=record.partition, offset=record.offset, reason=reason)
+        _log.warning(
+            "kafka_dead_letter",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=reason,
+            action="see otel-sessions dlq list; when the cause is mended, otel-sessions dlq replay",
+        )
         self._waiting[key] = record, dead_letter_headers(record, reason)
         self._waiting_bytes += len(record.value)
         self._waiting_count.inc()
@@ -129,7 +136,12 @@ class DeadLetters:
                     raise error
             except (kafka.KafkaError, OSError, TimeoutError) as error:
                 if complaint != (complaint := repr(error)):
-                    _log.warning("kafka_dead_letters_wait", topic=self._config.dead_letter_topic, error=complaint)
+                    _log.warning(
+                        "kafka_dead_letters_wait",
+                        topic=self._config.dead_letter_topic,
+                        error=complaint,
+                        action="create the topic, or allow this user to write to it; nothing is committed before",
+                    )
                 await self._disconnect()
                 await asyncio.sleep(_RETRY_S)
         self._sender = None

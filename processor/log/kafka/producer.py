@@ -253,7 +253,13 @@ class KafkaProducerLog:
             except (kafka.KafkaError, OSError, TimeoutError) as error:
                 if self._away != (away := f"{error!r}"):
                     self._away = away
-                    _log.warning("kafka_away", brokers=list(self._config.brokers), error=away)
+                    _log.warning(
+                        "kafka_away",
+                        brokers=list(self._config.brokers),
+                        topic=self._config.topic,
+                        error=away,
+                        action="exporters are told to retry; look at the brokers, and at exporters.kafka",
+                    )
                 if not attempted.done():
                     attempted.set_result(None)
                 await asyncio.sleep(wait_s)
@@ -268,7 +274,12 @@ class KafkaProducerLog:
             self._away = await self._broken
             self._outbox = None
             self._replaced.inc()
-            _log.warning("kafka_producer_replaced", reason=self._away)
+            _log.warning(
+                "kafka_producer_replaced",
+                topic=self._config.topic,
+                reason=self._away,
+                action="nothing, once: exporters retry; if it goes on, look at the brokers' request times",
+            )
             self._discard(outbox)
             while len(self._discards) >= _DISCARDS_MAX:
                 await asyncio.wait(self._discards, return_when=asyncio.FIRST_COMPLETED)
