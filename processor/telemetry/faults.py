@@ -1,4 +1,4 @@
-"""An unexpected error, for the log, where its message may quote what a client sent: its type, and where it came from."""
+"""An unexpected error, for the log, where its message may quote what a client sent: its type, and its place."""
 
 from __future__ import annotations
 

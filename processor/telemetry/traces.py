@@ -101,6 +101,11 @@ class Work:
         with _ended(span):
             yield
 
+    @property
+    def recording(self) -> bool:
+        """Whether anything of it is sent."""
+        return self._span.is_recording()
+
     def end(self) -> None:
         """It is over."""
         self._span.end()
