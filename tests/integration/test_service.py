@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from processor.config import Config, read_config
 from processor.errors import ConfigError
@@ -91,6 +92,39 @@ def test_a_server_that_is_not_configured_does_not_listen(config: Config) -> None
         await service.stop()
 
     asyncio.run(scenario())
+
+
+def test_a_pipeline_of_the_debug_exporter_needs_no_store() -> None:
+    """What is sent is shown and answered; nothing is kept, and nothing else runs."""
+    config = read_config(
+        """
+        receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+        exporters: {debug: {verbosity: normal}}
+        extensions: {health_check: {endpoint: "127.0.0.1:0"}}
+        service:
+          pipelines: {traces: {receivers: [otlp], processors: [], exporters: [debug]}}
+          telemetry: {metrics: {address: ""}}
+        """,
+        {},
+    )
+    span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "chat", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+
+    async def scenario() -> tuple[int, int]:
+        service = Service(config)
+        await service.start()
+        assert service.ready
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.ports['http']}") as client:
+            good = await client.post("/v1/traces", json=body)
+            headers = {"content-type": "application/x-protobuf"}
+            bad = await client.post("/v1/traces", content=b"\xff\xff", headers=headers)
+        await service.stop()
+        return good.status_code, bad.status_code
+
+    with capture_logs() as lines:
+        assert asyncio.run(scenario()) == (200, 400)
+    (shown,) = [line for line in lines if line["event"] == "Traces"]
+    assert shown["details"].endswith(f"chat {'a' * 32} {'b' * 16}")
 
 
 def test_each_question_about_health_has_an_answer_of_its_own() -> None:

@@ -233,6 +233,8 @@ def test_a_tick_that_failed_is_made_up_for(
             refused_table.begin()
             assert await log.append("tick", request("tick", 3)) == Receipt(accepted_spans=3)
             await until(lambda: not worker.healthy)
+            assert worker.missing.startswith("the last rollup was not written")
+            assert not worker.dead, "it comes back by itself"
             refused_table.end()
             await until(lambda: worker.healthy and traces_in(client, store_config, "tick") == 3)
 
