@@ -1,4 +1,5 @@
-"""Which log lines are written: of lines that say the same, some each tick, so that an outage does not fill a disk.
+"""Which log lines are written: of warnings and errors that say the same, some each tick, so that an outage does not
+fill a disk. What is less severe is always written.
 
 Two lines say the same when event, level and logger are the same, whatever else they say. The first that is written
 after others were left out says how many (`repeats_left_out`).
@@ -15,9 +16,6 @@ from typing import Any, Final
 from processor.clock import monotonic_s
 from processor.telemetry.metrics import Metrics
 
-NEVER_LEFT_OUT: Final = "debug"
-"""Logger of the debug exporter, which has a sampling of its own."""
-
 _KINDS_MAX: Final = 1024  # of lines, remembered
 
 
@@ -25,12 +23,14 @@ _KINDS_MAX: Final = 1024  # of lines, remembered
 class LogsSamplingConfig:
     """How often a line is repeated."""
 
-    enabled: bool = field(default=True, metadata={"help": "Whether repeated lines are left out; metrics count all."})
+    enabled: bool = field(
+        default=True, metadata={"help": "Whether repeated warnings and errors are left out; metrics count all."}
+    )
     tick_s: float = field(
         default=10.0, metadata={"help": "Seconds after which counting begins anew.", "min": 0.1, "max": 3600}
     )
     initial: int = field(
-        default=10, metadata={"help": "Lines that say the same written in a tick in any case.", "min": 1}
+        default=3, metadata={"help": "Warnings that say the same written in a tick in any case.", "min": 1}
     )
     thereafter: int = field(
         default=100, metadata={"help": "Of those after them, every how-many-eth is written; 0 is none.", "min": 0}
@@ -83,7 +83,7 @@ class LineFilter(logging.Filter):
         """Whether it is written. Any thread; the handler's lock is not held yet, and two lines may both be the last."""
         if self.metrics is not None:
             self.metrics.log_lines.labels(record.levelname.lower()).inc()
-        if record.name == NEVER_LEFT_OUT:
+        if record.levelno < logging.WARNING:
             return True
         said: Any = record.msg
         event = str(said.get("event", "")) if isinstance(said, dict) else str(said)

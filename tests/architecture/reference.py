@@ -42,19 +42,18 @@ def _section(value: Any, depth: int) -> Iterator[str]:
         elif inner is None and (schema := section_of(hints[field.name])):
             # Only its being there switches it on: shown, but as a comment.
             yield from _comment(f"{field.metadata.get('help', _first_line(schema))} Default: not there.", indent)
-            lines = [f"{field.name}:", *(_section(sample, 1) if (sample := _sample(schema, depth)) else ())]
-            yield from (f"{indent}# {line}" for line in lines)
+            yield from (f"{indent}# {line}" for line in [f"{field.name}:", *_defaults(schema)])
         else:
             yield from _comment(_about(field, hints[field.name], inner), indent)
             yield f"{indent}{field.name}: {_yaml(inner)}"
 
 
-def _sample(schema: Any, depth: int) -> Any:
-    """A section as it is when it is empty; None far down, and where that can't be."""
+def _defaults(schema: Any) -> Iterator[str]:
     try:
-        return schema() if depth in (1, 2) else None
-    except ConfigError:
-        return None
+        value = schema()
+    except (TypeError, ConfigError):
+        return  # there is none without something that must be said
+    yield from _section(value, 1)
 
 
 def section_of(hint: Any) -> Any:

@@ -59,12 +59,15 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
 
 
 @contextlib.contextmanager
-def collecting() -> Iterator[Collector]:
-    """A collector on a free port."""
+def collecting(credentials: grpc.ServerCredentials | None = None) -> Iterator[Collector]:
+    """A collector on a free port, of TLS where it has credentials."""
     server = grpc.server(ThreadPoolExecutor(2))
     collector = Collector()
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
-    collector.port = server.add_insecure_port("127.0.0.1:0")
+    endpoint = "127.0.0.1:0"
+    collector.port = (
+        server.add_secure_port(endpoint, credentials) if credentials else server.add_insecure_port(endpoint)
+    )
     server.start()
     try:
         yield collector
