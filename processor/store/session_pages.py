@@ -1,14 +1,15 @@
 """Pages of sessions out of a table that holds older versions of its rows.
 
 A row that is no longer the newest of its session can't be told by itself, and merging all of them to see takes a second
-in ten million. So the first pages are made of *candidates*: the sessions of the first rows of the list, whatever the
-version of those. Every newest row is a row, so no session that belongs before the last candidate is missing among them;
-their newest rows are looked up by key, and those that belong there are the list. Too few left: more candidates. Pages
-far down are read from all newest rows instead.
+in ten million. So the first pages are made of *candidates*: the first rows of the list, whatever their version. Every
+newest row is a row, so no session that belongs before the last candidate is missing among them; their newest rows are
+looked up by key, and those that belong there are the list. Too few left: more candidates. Pages far down are read from
+all newest rows instead.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from processor.store.reading import Reader
@@ -17,15 +18,19 @@ from processor.store.session_sql import (
     SortOrder,
     candidates,
     count_sessions,
-    newest_of,
+    newest_places,
+    newest_sessions,
     one_session,
     page_of_ids,
     some_sessions,
+    tied_candidates,
+    ties_are_read_in_order,
 )
-from processor.store.statement import Row
+from processor.store.statement import Row, Statement
 
 CANDIDATES_MAX: Final = 5_000
 _SPARE: Final = 100  # candidates beside twice those that are needed: a session that changes often has many rows
+_LOOKED_UP_SPARE: Final = 5  # sessions looked up at first beside a quarter more than are needed
 _MORE: Final = 4  # times as many when they were too few
 
 
@@ -46,15 +51,19 @@ class SessionPages(Reader):
 
         A session that changes between two statements shows what it has become.
         """
-        ids, total = self._first_ids(tenant, wanted, sort_by, sort_order, offset + limit)
-        if ids is None:
+        first = _First(self, tenant, wanted, sort_by, sort_order, offset + limit, whole=offset == 0)
+        rows, total = first.rows()
+        if rows is None:
             page = page_of_ids(self._database, tenant, wanted, sort_by, sort_order, limit, offset)
-            ids, offset = [row["session_id"] for row in self._rows(page)], 0
-        shown = ids[offset : offset + limit]
+            shown = [row["session_id"] for row in self._rows(page)]
+        elif offset == 0:
+            return rows[:limit], total
+        else:
+            shown = [row["session_id"] for row in rows[offset : offset + limit]]
         if not shown:
             return [], total
-        rows = {row["session_id"]: row for row in self._rows(some_sessions(self._database, tenant, shown))}
-        return [rows[session_id] for session_id in shown if session_id in rows], total
+        by_id = {row["session_id"]: row for row in self._rows(some_sessions(self._database, tenant, shown))}
+        return [by_id[session_id] for session_id in shown if session_id in by_id], total
 
     def count_sessions(self, tenant: str, wanted: SessionFilter) -> int:
         """How many sessions there are on all pages; merges the rows of all that `wanted` selects."""
@@ -64,28 +73,96 @@ class SessionPages(Reader):
         """One session, None where there is none."""
         return self._one(one_session(self._database, tenant, session_id))
 
-    def _first_ids(
-        self, tenant: str, wanted: SessionFilter, sort_by: str, sort_order: SortOrder, needed: int
-    ) -> tuple[list[str] | None, int | None]:
-        """The first ids of the list, at least as many as are needed or all there are, and how many there are if they
-        are all; None where it would take too many candidates.
-        """
-        limit = 2 * needed + _SPARE
+
+class _First:
+    """The first sessions of one list, at least as many as are `needed`, or all there are.
+
+    `whole` rows have all columns, else `session_id` and `place`: what is sorted by.
+    """
+
+    def __init__(
+        self,
+        reader: SessionPages,
+        tenant: str,
+        wanted: SessionFilter,
+        sort_by: str,
+        sort_order: SortOrder,
+        needed: int,
+        *,
+        whole: bool,
+    ) -> None:
+        self._ask = reader._rows
+        self._list = (reader._database, tenant, wanted, sort_by, sort_order)
+        self._in_order = ties_are_read_in_order(sort_by, sort_order)
+        self._falling = sort_order == "desc"
+        self._needed = needed
+        self._lookup = newest_sessions if whole else newest_places
+
+    def rows(self) -> tuple[list[Row] | None, int | None]:
+        """The rows, and how many sessions there are if these are all; None where it would take too many candidates."""
+        limit = 2 * self._needed + _SPARE
         while limit <= CANDIDATES_MAX:
-            found = self._rows(candidates(self._database, tenant, wanted, sort_by, sort_order, limit))
-            keys = sorted({row["session_id"] for row in found})
-            rows = self._rows(newest_of(self._database, tenant, wanted, sort_by, sort_order, keys)) if keys else []
-            if len(found) < limit:
-                return [row["session_id"] for row in rows], len(rows)
-            ids = [row["session_id"] for row in rows if _is_up_to(row, found[-1], sort_order)]
-            if len(ids) >= needed:
-                return ids, None
+            for found, are_all in self._candidates(limit):
+                ids = list(dict.fromkeys(row["session_id"] for row in found))
+                rows, are_all_looked_up = self._newest(found, ids, are_all)
+                if are_all:
+                    return rows, len(rows) if are_all_looked_up else len(self._looked_up(ids, newest_places))
+                if len(rows) >= self._needed:
+                    return rows, None
             limit *= _MORE
         return None, None
 
+    def _candidates(self, limit: int) -> Iterator[tuple[list[Row], bool]]:
+        """A beginning of the list of all rows, perhaps a longer one, and whether it is the whole list.
 
-def _is_up_to(row: Row, last: Row, sort_order: SortOrder) -> bool:
-    """Whether a row stands no later in the list than another. Texts compare as their UTF-8 bytes do in the store."""
-    if row["place"] == last["place"]:
-        return bool(row["session_id"] <= last["session_id"])
-    return bool(row["place"] > last["place"]) is (sort_order == "desc")
+        A list that is read without the order of ties is known as far as the last place but one; those at the last
+        place are asked for only if the others don't do.
+        """
+        found = self._ask(candidates(*self._list, limit))
+        if len(found) < limit:
+            yield self._sorted(found), True
+        elif self._in_order:
+            yield found, False
+        else:
+            last = found[-1]["place"]
+            before = self._sorted([row for row in found if row["place"] != last])
+            if before:
+                yield before, False
+            yield before + self._ask(tied_candidates(*self._list[:4], last, limit - len(before))), False
+
+    def _newest(self, found: list[Row], ids: list[str], are_all: bool) -> tuple[list[Row], bool]:
+        """What the newest rows of the first candidates make of the list, as far as is needed; whether of all of them.
+
+        Shape: `ids` of the sessions in `found`, in its order.
+        """
+        count = self._needed + self._needed // 4 + _LOOKED_UP_SPARE
+        while count < len(ids):
+            some = set(ids[:count])
+            rows = self._looked_up(ids[:count], self._lookup)
+            end = next(number for number, row in enumerate(found) if row["session_id"] not in some)
+            rows = self._up_to(found[end - 1], rows)
+            if len(rows) >= self._needed:
+                return rows, False
+            count *= _MORE
+        rows = self._looked_up(ids, self._lookup)
+        return (rows if are_all else self._up_to(found[-1], rows)), True
+
+    def _looked_up(self, ids: list[str], statement: Callable[..., Statement]) -> list[Row]:
+        """The newest rows of these sessions, those that the list has, in its order."""
+        return self._sorted(self._ask(statement(*self._list[:4], sorted(ids)))) if ids else []
+
+    def _sorted(self, rows: list[Row]) -> list[Row]:
+        """In the order of the list. Texts compare as their UTF-8 bytes do in the store."""
+        by_id = sorted(rows, key=lambda row: row["session_id"])
+        return sorted(by_id, key=lambda row: row["place"], reverse=self._falling)
+
+    def _up_to(self, last: Row, rows: list[Row]) -> list[Row]:
+        """Those of the rows that stand no later in the list than another."""
+        return [
+            row
+            for row in rows
+            if (row["session_id"] <= last["session_id"] if row["place"] == last["place"] else self._before(row, last))
+        ]
+
+    def _before(self, row: Row, last: Row) -> bool:
+        return bool(row["place"] > last["place"]) is self._falling

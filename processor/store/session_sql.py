@@ -25,7 +25,7 @@ SORT_COLUMNS: Final = {
     "trace_count": "trace_count",
     "total_cost": "cost_nano_usd",
     "total_tokens": "total_tokens",
-    "latency_ms": "end_ns - start_ns",
+    "latency_ms": "duration_ns",
     "user_id": "user_id",
     "error_count": "error_count",
     "active_ms": "active_ns",
@@ -34,13 +34,16 @@ SORT_COLUMNS: Final = {
 }
 """Sort keys of the API and what stands behind each in `session_rollups`."""
 
+_READ_IN_ORDER: Final = frozenset({"id", "name", "user_id", "start", "end", "last_seen"})  # by table or projection
+_TEXTS: Final = frozenset({"id", "name", "user_id"})
+
 STATUS_OF_END: Final[dict[str, SessionStatus]] = {"success": "OK", "error": "ERROR"}
 """How a session ended, in the words of traces; what is not here is UNSET."""
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 _COLUMNS: Final = """session_id, name, user_id, thread_id, start_ns, end_ns,
-    (end_ns - start_ns) / 1e6 AS duration_ms, active_ns / 1e6 AS active_ms, llm_ns / 1e6 AS llm_ms,
+    duration_ns / 1e6 AS duration_ms, active_ns / 1e6 AS active_ms, llm_ns / 1e6 AS llm_ms,
     if(ttft_count > 0, ttft_ns / ttft_count / 1e6, NULL) AS ttft_ms,
     trace_count, span_count, error_count, llm_call_count, tool_call_count,
     input_tokens, output_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
@@ -51,6 +54,11 @@ _COLUMNS: Final = """session_id, name, user_id, thread_id, start_ns, end_ns,
     tags, metadata_map AS metadata, environment, end_state, end_reason, input_preview, output_preview"""
 
 _LIVE: Final = "row_count > 0"
+_NEWEST: Final = """
+    SELECT *, metadata_map, duration_ns FROM {database}.session_rollups
+    WHERE tenant = {{tenant:String}} AND session_id IN {{session_ids:Array(String)}}
+    ORDER BY version DESC LIMIT 1 BY session_id
+"""
 _SEARCHED: Final = r"lowerUTF8(concat(session_id, '\0', name))"
 """What `idx_search` is an index of, word for word."""
 _LIKE_ESCAPES: Final = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
@@ -93,22 +101,34 @@ def candidates(
 ) -> Statement:
     """The first of all stored rows, older versions among them, of the sessions that `wanted` selects.
 
-    Shape: `session_id, place` (what is sorted by), in the order of the list. Some orders are read from projections.
+    Shape: `session_id, place` (what is sorted by), in the order of the list; but ties in no order, and any of the last
+    ones, unless `ties_are_read_in_order`.
     """
-    where, parameters = selected(tenant, wanted)
-    return Statement(
-        f"""SELECT session_id, {SORT_COLUMNS[sort_by]} AS place
-FROM {database}.session_rollups
-WHERE {where} AND {_LIVE}
-{_order(sort_by, sort_order)} LIMIT {{limit:UInt64}}""",
-        {**parameters, "limit": limit},
-    )
+    order = _order(sort_by, sort_order) if ties_are_read_in_order(sort_by, sort_order) else _by_place(sort_order)
+    return _candidates(database, tenant, wanted, sort_by, _LIVE, order, limit)
 
 
-def newest_of(
-    database: str, tenant: str, wanted: SessionFilter, sort_by: str, sort_order: SortOrder, session_ids: Sequence[str]
+def ties_are_read_in_order(sort_by: str, sort_order: SortOrder) -> bool:
+    """Whether rows of one place are read by their ids at no cost: rising, as the table or a projection stands.
+
+    Else the ids of all rows would be read to break a few ties, which takes many times as long as all the rest.
+    """
+    return sort_by in _READ_IN_ORDER and sort_order == "asc"
+
+
+def tied_candidates(
+    database: str, tenant: str, wanted: SessionFilter, sort_by: str, place: int | str, limit: int
 ) -> Statement:
-    """The same of the newest rows of these sessions: those that `wanted` selects, each once."""
+    """The same of those that stand at one place, by their ids, which is the order of the table."""
+    at = f"{_LIVE} AND {SORT_COLUMNS[sort_by]} = {{place:{'String' if sort_by in _TEXTS else 'Int64'}}}"
+    found = _candidates(database, tenant, wanted, sort_by, at, "ORDER BY session_id ASC", limit)
+    return Statement(found.sql, {**found.parameters, "place": place})
+
+
+def newest_places(
+    database: str, tenant: str, wanted: SessionFilter, sort_by: str, session_ids: Sequence[str]
+) -> Statement:
+    """The same of the newest rows of these sessions: those that `wanted` selects, each once, in any order."""
     where, parameters = selected(tenant, wanted)
     return Statement(
         f"""SELECT session_id, argMax({SORT_COLUMNS[sort_by]}, version) AS place
@@ -116,8 +136,19 @@ FROM {database}.session_rollups
 WHERE tenant = {{tenant:String}} AND session_id IN {{session_ids:Array(String)}}
     AND {none_deleted(database)}
 GROUP BY session_id
-HAVING argMax({where} AND {_LIVE}, version)
-ORDER BY place {sort_order.upper()}, session_id ASC""",
+HAVING argMax({where} AND {_LIVE}, version)""",
+        {**parameters, "session_ids": list(session_ids)},
+    )
+
+
+def newest_sessions(
+    database: str, tenant: str, wanted: SessionFilter, sort_by: str, session_ids: Sequence[str]
+) -> Statement:
+    """The same with all columns."""
+    where, parameters = selected(tenant, wanted)
+    return Statement(
+        f"""SELECT {_COLUMNS}, {SORT_COLUMNS[sort_by]} AS place FROM ({_NEWEST.format(database=database)})
+WHERE {where} AND {_LIVE} AND {none_deleted(database)}""",
         {**parameters, "session_ids": list(session_ids)},
     )
 
@@ -125,11 +156,7 @@ ORDER BY place {sort_order.upper()}, session_id ASC""",
 def some_sessions(database: str, tenant: str, session_ids: Sequence[str]) -> Statement:
     """Those of these sessions that there are, in any order."""
     return Statement(
-        f"""SELECT {_COLUMNS} FROM (
-    SELECT *, metadata_map FROM {database}.session_rollups
-    WHERE tenant = {{tenant:String}} AND session_id IN {{session_ids:Array(String)}}
-    ORDER BY version DESC LIMIT 1 BY session_id
-)
+        f"""SELECT {_COLUMNS} FROM ({_NEWEST.format(database=database)})
 WHERE {_LIVE} AND {none_deleted(database)}""",
         {"tenant": tenant, "session_ids": list(session_ids)},
     )
@@ -153,7 +180,7 @@ def one_session(database: str, tenant: str, session_id: str) -> Statement:
     """The session of this id: one row or none. From the table: planning a query of the view takes twice as long."""
     return Statement(
         f"""SELECT {_COLUMNS} FROM (
-    SELECT *, metadata_map FROM {database}.session_rollups
+    SELECT *, metadata_map, duration_ns FROM {database}.session_rollups
     WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}
     ORDER BY version DESC LIMIT 1
 )
@@ -194,7 +221,7 @@ def _bounds(wanted: SessionFilter) -> tuple[tuple[str, str, int], ...]:
     return (
         ("cost_nano_usd >= {min_cost_nano_usd:Int64}", "min_cost_nano_usd", _int64(wanted.min_cost_nano_usd)),
         ("total_tokens >= {min_tokens:Int64}", "min_tokens", _int64(wanted.min_tokens)),
-        ("end_ns - start_ns >= {min_duration_ns:Int64}", "min_duration_ns", _int64(wanted.min_duration_ns)),
+        ("duration_ns >= {min_duration_ns:Int64}", "min_duration_ns", _int64(wanted.min_duration_ns)),
     )
 
 
@@ -236,6 +263,24 @@ WHERE {where} AND {_LIVE} AND {none_deleted(database)}
 {_order(sort_by, sort_order)} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
         {**parameters, "limit": limit, "offset": offset},
     )
+
+
+def _candidates(
+    database: str, tenant: str, wanted: SessionFilter, sort_by: str, condition: str, order: str, limit: int
+) -> Statement:
+    where, parameters = selected(tenant, wanted)
+    return Statement(
+        f"""SELECT session_id, {SORT_COLUMNS[sort_by]} AS place
+FROM {database}.session_rollups
+WHERE {where} AND {condition}
+{order} LIMIT {{limit:UInt64}}""",
+        {**parameters, "limit": limit},
+    )
+
+
+def _by_place(sort_order: SortOrder) -> str:
+    assert sort_order in ("asc", "desc")
+    return f"ORDER BY place {sort_order.upper()}"
 
 
 def _order(sort_by: str, sort_order: SortOrder) -> str:

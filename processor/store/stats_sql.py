@@ -21,12 +21,15 @@ INTERVALS_MAX: Final = 1_000
 QUANTILE_ERROR: Final = 0.01
 
 TOPS: Final = {
-    "top_models": "models",
-    "top_services": "services",
-    "top_environments": "[toString(environment)]",
-    "top_tags": "tags",
+    "top_models": "set.1",
+    "top_services": "set.2",
+    "top_environments": "[set.3]",
+    "top_tags": "set.4",
 }
-"""Lists of the answer, and the labels of a session that each is made of; users stand by themselves."""
+"""Lists of the answer, and where in `_LABEL_SET` the names of each stand; users stand by themselves."""
+
+_LABEL_SET: Final = "Tuple(Array(String), Array(String), String, Array(String))"
+"""What `labels` is the JSON of: few sets beside the sessions that have them, so sessions are summed by set first."""
 
 USER_SORT_COLUMNS: Final = {
     "id": "user_id",
@@ -113,17 +116,18 @@ ORDER BY is_total DESC, at_ns""",
 def tops_of_sessions(database: str, tenant: str, wanted: SessionFilter, top: int) -> Statement:
     """What sessions of each label took: `part` (a key of `TOPS`), `name`, sums; the most expensive first."""
     where, parameters = selected(tenant, wanted)
-    labelled = ", ".join(f"arrayMap(name -> ('{part}', name), {labels})" for part, labels in TOPS.items())
+    labelled = ", ".join(f"arrayMap(name -> ('{part}', name), {names})" for part, names in TOPS.items())
     return Statement(
         f"""SELECT label.1 AS part, label.2 AS name, sum(sessions) AS session_count, sum(cost) AS total_cost,
     sum(tokens) AS total_tokens
 FROM (
-    SELECT arrayJoin(arrayConcat({labelled})) AS label, sessions, cost, tokens
+    SELECT JSONExtract(labels, '{_LABEL_SET}') AS set, arrayJoin(arrayConcat({labelled})) AS label, sessions, cost,
+        tokens
     FROM (
-        SELECT models, services, environment, tags, count() AS sessions, sum(s.total_cost) AS cost,
+        SELECT toString(s.labels) AS labels, count() AS sessions, sum(s.total_cost) AS cost,
             sum(s.total_tokens) AS tokens
         FROM ({_sessions(database, where)}) AS s
-        GROUP BY models, services, environment, tags
+        GROUP BY s.labels
     )
 )
 WHERE name != ''
@@ -187,7 +191,7 @@ def _users(database: str, tenant: str, wanted: UserFilter) -> tuple[str, dict[st
 def _sessions(database: str, where: str) -> str:
     """The sessions that count. By themselves: in a condition beside sums, a column's name would mean the sum."""
     money = ", ".join(f"reinterpret({name}, 'Decimal(18, 9)') AS {column}" for name, column in _MONEY.items())
-    return f"""SELECT *, (end_ns - start_ns) / 1e6 AS duration_ms, {money}
+    return f"""SELECT *, labels, duration_ns / 1e6 AS duration_ms, {money}
     FROM {database}.session_rollups FINAL WHERE {where} AND row_count > 0 AND {none_deleted(database)}"""
 
 

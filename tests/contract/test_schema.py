@@ -82,8 +82,8 @@ def test_what_the_script_says_is_what_migrating_does(config: StoreConfig, run: C
         ("DROP TABLE {db}.session_traces", "table session_traces is missing"),
         ("DROP TABLE {db}.sessions", "view sessions is missing"),
         (
-            "ALTER TABLE {db}.session_rollups DROP COLUMN services",
-            "column session_rollups.services is missing, expected Array(LowCardinality(String))",
+            "ALTER TABLE {db}.session_rollups DROP COLUMN thread_id",
+            "column session_rollups.thread_id is missing, expected String",
         ),
         (
             "ALTER TABLE {db}.session_rollups MODIFY COLUMN name LowCardinality(String)",

@@ -1,5 +1,6 @@
 -- One trace's rollup inside one session. The version is the size of the trace's span set: a fuller row always wins.
 -- span_count = 0: the trace no longer belongs to this session.
+-- Small blocks: a session's rows are read from one place among millions, and a block is read as a whole.
 CREATE TABLE IF NOT EXISTS {database}.session_traces
 (
     tenant LowCardinality(String),
@@ -67,4 +68,4 @@ CREATE TABLE IF NOT EXISTS {database}.session_traces
 ENGINE = ReplacingMergeTree(version)
 PRIMARY KEY (tenant, session_id)
 ORDER BY (tenant, session_id, trace_id)
-SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024, min_compress_block_size = 4096
