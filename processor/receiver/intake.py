@@ -39,6 +39,7 @@ class Intake:
         self._transport = transport
         self._outcomes = metrics.requests
         self._answers = metrics.responses
+        self._answered_ok = metrics.responses.labels(transport, _OK[transport])
         self._ok = metrics.requests.labels(transport, "ok")
         self._accepted = {signal: metrics.of(signal).accepted.labels(_RECEIVER, transport) for signal in Signal}
         self._refused = {signal: metrics.of(signal).refused.labels(_RECEIVER, transport) for signal in Signal}
@@ -69,7 +70,7 @@ class Intake:
             log = self._logs.get(signal)
             if log is None:
                 self._count("ignored")
-                self._answered()
+                self._answered_ok.inc()
                 return Receipt()
             # An empty request is a success; the log has no use for it.
             receipt = await log.append(self._tenant, value) if value else Receipt()
@@ -78,7 +79,7 @@ class Intake:
             self._refused[signal].inc(count_items(value, signal) or 0)
             return self.refuse(failure_of(error))
         self._accepted[signal].inc(receipt.accepted_spans)
-        self._answered()
+        self._answered_ok.inc()
         if receipt.rejected_spans:
             self._refused[signal].inc(receipt.rejected_spans)
             self._count("partial")
@@ -96,9 +97,6 @@ class Intake:
     def unimplemented(self) -> None:
         """Count a call of a method that is none of ours."""
         self._answers.labels(self._transport, "UNIMPLEMENTED").inc()
-
-    def _answered(self) -> None:
-        self._answers.labels(self._transport, _OK[self._transport]).inc()
 
     def _count(self, outcome: str) -> None:
         self._outcomes.labels(self._transport, outcome).inc()

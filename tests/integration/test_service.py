@@ -11,6 +11,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from processor.asgi import AsgiServer
 from processor.config import Config, read_config
 from processor.errors import ConfigError
 from processor.service import Service
@@ -153,6 +154,25 @@ def test_each_question_about_health_has_an_answer_of_its_own() -> None:
         health.stopping()
         assert (asked("/live")[0], asked("/startup")[0]) == (200, 200)
         assert asked("/ready") == (503, {"process": "stopping"})
+
+
+def test_a_server_that_ended_by_itself_says_so() -> None:
+    """Which nothing but a restart mends; one that was stopped has nothing to say."""
+
+    async def scenario() -> None:
+        server = AsgiServer(health_app(Health()), "127.0.0.1:0", "test")
+        assert not server.dead
+        await server.start()
+        assert not server.dead
+        assert server._server is not None
+        assert server._task is not None
+        server._server.should_exit = True
+        await server._task
+        assert "nothing answers on 127.0.0.1:0 any more" in server.dead
+        await server.stop()
+        assert not server.dead
+
+    asyncio.run(scenario())
 
 
 def test_a_data_directory_can_be_claimed_once_and_again_after_release(tmp_path: Path) -> None:
