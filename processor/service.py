@@ -228,6 +228,8 @@ class Service:
         if (kafka := self._config.kafka_receiver) is not None:
             signals = [signal for signal in Signal if kafka.topic_of(signal)]
             readers = {signal: KafkaLogReader(kafka.of(signal), self._metrics, signal=signal) for signal in signals}
+            spans = readers[Signal.TRACES]
+            self._health.add("kafka reader", lambda: spans.missing)
             debug = None if self._config.otlp is not None else self._config.debug_exporter  # shown when it came in
             if debug is None:
                 return readers, {}

@@ -82,6 +82,11 @@ class KafkaLogReader:
         self._rebalanced = asyncio.Event()
         self._closed = False
 
+    @property
+    def missing(self) -> str:
+        """What keeps records from coming, and may come back by itself; '' for nothing."""
+        return f"the brokers of {self._config.topic} do not answer; see the log" if self._watch.away else ""
+
     async def start(self, assigned: Callable[[], Awaitable[None]]) -> None:
         """Connect and ask to join the group; partitions are assigned while polls wait.
 
