@@ -125,6 +125,7 @@ class Service:
     async def _start_telemetry(self, stack: AsyncExitStack) -> None:
         telemetry, health = self._config.service.telemetry, self._config.health_check
         stack.enter_context(lines_counted(self._metrics))
+        self._metrics.ready.set_function(lambda: float(self.ready))
         self._traces.start()
         stack.push_async_callback(asyncio.to_thread, self._traces.stop)
         if telemetry.metrics.address:

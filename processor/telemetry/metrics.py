@@ -130,6 +130,9 @@ class Metrics:
             "route",
             "status",
         )
+        self.ready = self._gauge(
+            "otel_sessions_ready", "1 while spans can be taken and stored, as /ready on port 13133 says; else 0"
+        )
         self.log_lines = self._counter("otel_sessions_log_lines", "Lines logged, left out ones included", "level")
         self.log_lines_left_out = self._counter(
             "otel_sessions_log_left_out_lines", "Repeated lines that service.telemetry.logs.sampling left out"

@@ -19,6 +19,7 @@ from processor.telemetry.traces import OwnTraces
 
 OTHER: Final = "other"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_FAILED: Final = 500
 _GONE: Final = 499  # as nginx says that a client went away before it was answered
 
 Scope = MutableMapping[str, Any]
@@ -59,6 +60,9 @@ class WatchedApi:
         token = context.attach(trace.set_span_in_context(span))
         try:
             await self._app(scope, receive, watched)
+        except Exception:
+            status = _FAILED if status == _GONE else status
+            raise
         finally:
             context.detach(token)
             route = self._route(scope)

@@ -115,6 +115,7 @@ def test_a_scrape_says_what_was_sent(process: Running) -> None:
         assert sample(samples, "otel_sessions_oldest_unflushed_seconds", exporter=exporter) == 0
     assert not [key for key in samples if key[0] == "otel_sessions_store_errors_total"]
     assert sample(samples, "otelcol_process_cpu_seconds_total") > 0
+    assert sample(samples, "otel_sessions_ready") == 1
     (build,) = [dict(labels) for name, labels in samples if name == "otel_sessions_build_info"]
     assert build["version"]
 
