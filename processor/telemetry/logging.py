@@ -60,7 +60,7 @@ def configure_logging(config: LogsConfig) -> None:
         console = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-        render = [redact, console]
+        render = [structlog.processors.format_exc_info, redact, console]
     level = logging.getLevelName(config.level.upper())
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

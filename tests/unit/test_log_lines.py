@@ -132,7 +132,7 @@ def test_values_of_telling_names_are_hidden_wherever_they_stand() -> None:
 
 def fail(prompt: str) -> None:
     """As a fault of ours would."""
-    raise RuntimeError(f"no such thing in {len(prompt)} characters")
+    raise RuntimeError(f"no such thing in {len(prompt)} characters, at http://user:{SECRET}@host")
 
 
 @pytest.mark.parametrize("encoding", ["json", "console"])
@@ -146,6 +146,7 @@ def test_a_traceback_names_places_and_no_values(written: Callable[[], str], enco
         logging.getLogger("uvicorn.error").exception("in the application")
     text = written()
     assert text.count("in fail" if encoding == "console" else '"name": "fail"') == 2
+    assert "http://user:***@host" in text
     assert SECRET not in text
 
 
