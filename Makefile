@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test test-sdks check lint types format bench clean kafka
+.PHONY: install demo test test-sdks check lint types format bench clean kafka lock sbom manifests helm helm-check image-check
 
 install: $(STAMP)
 
@@ -37,6 +37,37 @@ check: lint types test
 
 kafka: install
 	$(BIN)/python -m deploy.kafka
+
+# Versions stay as they are, but for what pyproject.toml no longer allows; `python deploy/lock.py --upgrade` takes new ones.
+# Not after `install`: a lock that lacks what pyproject.toml asks for, or a hash, can't be installed.
+lock:
+	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
+	$(BIN)/python deploy/lock.py
+
+sbom: install
+	$(BIN)/python deploy/sbom.py
+
+HELM := .helm/helm
+HELM_VERSION := v3.22.0
+
+helm: $(HELM)
+
+# Needs Go; a few minutes the first time.
+$(HELM):
+	GOBIN=$(CURDIR)/.helm go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+
+# What is generated from the chart: its schema and README, deploy/kubernetes, and what tests read.
+manifests: install helm
+	$(BIN)/python -m deploy.helm
+
+# The part of the tests that needs helm, and schemas of custom resources from npm.
+helm-check: install helm
+	npm --prefix tests/kubernetes/crds ci --silent --no-audit --no-fund
+	HELM_CHECK=1 $(BIN)/python -m pytest tests/kubernetes
+
+# The steps of deploy/Dockerfile without Docker; needs root on Linux.
+image-check: install
+	$(BIN)/python -m deploy.image
 
 format: install
 	$(BIN)/ruff format .

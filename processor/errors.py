@@ -31,5 +31,9 @@ class Overloaded(Retryable):
         self.retry_after_s = retry_after_s
 
 
+class RateLimited(Overloaded):
+    """A tenant sends more than it may. Retry after `retry_after_s` seconds; others are not concerned."""
+
+
 class ConfigError(OtelSessionsError):
     """The configuration is wrong. The message names the key by its path and the nearest known name."""

@@ -17,6 +17,9 @@ import polars as pl
 
 DEFAULT_TENANT: Final = "default"
 
+LABELS_MAX: Final = 256
+"""Tags, and keys of metadata, of a trace and of a session: the first in their order."""
+
 NANOS_PER_SECOND: Final = 1_000_000_000
 NANOS_PER_MILLI: Final = 1_000_000
 

@@ -36,6 +36,7 @@ from processor.pricing.prices import Prices
 from processor.receiver.intake import LogWriters
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
 from processor.receiver.otlp_http import OtlpHttpReceiver
+from processor.receiver.rate_limits import RateLimits
 from processor.signals import Signal
 from processor.store.clickhouse import open_store
 from processor.store.connection import connect
@@ -201,11 +202,12 @@ class Service:
             logs = await asyncio.gather(*(self._start_producer(stack, kafka, signal) for signal in signals))
             writers = dict(zip(signals, logs, strict=True))
         writers = self._shown(writers)
+        limits = RateLimits(otlp.limits) if otlp.limits.is_set else None
         receivers: dict[str, OtlpGrpcReceiver | OtlpHttpReceiver] = {}
         if otlp.protocols.grpc is not None:
-            receivers["grpc"] = OtlpGrpcReceiver(otlp.protocols.grpc, writers, self._metrics, DEFAULT_TENANT)
+            receivers["grpc"] = OtlpGrpcReceiver(otlp.protocols.grpc, writers, self._metrics, DEFAULT_TENANT, limits)
         if otlp.protocols.http is not None:
-            receivers["http"] = OtlpHttpReceiver(otlp.protocols.http, writers, self._metrics, DEFAULT_TENANT)
+            receivers["http"] = OtlpHttpReceiver(otlp.protocols.http, writers, self._metrics, DEFAULT_TENANT, limits)
         for protocol, receiver in receivers.items():
             await receiver.start()
             stack.push_async_callback(receiver.stop, _RECEIVER_GRACE_S)

@@ -28,13 +28,21 @@ UNBOUNDED: dict[str, Any] = {
 
 
 @contextlib.contextmanager
-def clickhouse_server(store: StoreConfig, *, writable: bool = False, **options: Any) -> Iterator[str]:
+def clickhouse_server(
+    store: StoreConfig, *, writable: bool = False, tenant_header: str = "", **options: Any
+) -> Iterator[str]:
     """Serve the chDB directory of `store` on a free port; gives the base URL, which is a dsn as well.
 
-    `options` are those of `ClickHouseHttpConfig`. Unqualified names are in `store.database`.
+    `options` are those of `ClickHouseHttpConfig`. Unqualified names are in `store.database`. With a `tenant_header`,
+    that header of a request names its tenant; without one, readers see all.
     """
     config = ClickHouseHttpConfig(**({**UNBOUNDED, **options} if writable else options))
-    app = ClickHouseHttp(Engine(store, config, Access.WRITE if writable else Access.READ))
+
+    def tenant_of(scope: Any) -> str | None:
+        named = dict(scope["headers"]).get(tenant_header.encode())
+        return None if named is None else str(named, "latin-1")
+
+    app = ClickHouseHttp(Engine(store, config, Access.WRITE if writable else Access.READ), tenant_of)
     try:
         with served(app) as url:
             yield url

@@ -71,6 +71,21 @@ def check(config: ConfigFile = None) -> None:
     typer.echo(f"database {exporter.database}: as this version needs it")
 
 
+@app.command()
+def tenants(
+    names: Annotated[list[str], typer.Argument(metavar="TENANT...", help="Tenants, as spans bear them.")],
+    config: ConfigFile = None,
+) -> None:
+    """Write the SQL of users of a ClickHouse server who see one tenant's rows each. Nothing is connected to.
+
+    A user can't log in before `ALTER USER ... IDENTIFIED ... HOST ...`. Name all tenants each time.
+    """
+    from processor.store.tenant_sql import tenant_users
+
+    exporter = _exporter(config)
+    sys.stdout.write("".join(f"{statement};\n" for statement in tenant_users(exporter.target, names)))
+
+
 def _exporter(config: Path | None) -> ClickHouseExporterConfig:
     from processor.config import load_config
 

@@ -39,11 +39,17 @@ _OVERTIME_S: Final = 5.0  # after the engine's own limit, which it looks at betw
 _log = structlog.get_logger(__name__)
 
 
+def _everyone(_: Scope) -> str | None:
+    return None
+
+
 class ClickHouseHttp:
     """The application. `close` it when its server has stopped."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, tenant_of: Callable[[Scope], str | None] = _everyone) -> None:
+        """`tenant_of` says whose rows a request sees; None is all, for an installation that knows no tenants."""
         self._engine = engine
+        self._tenant_of = tenant_of
         self._config = engine.config
         self._slots = Slots(engine.config.concurrent_queries_max, engine.config.waiting_queries_max)
         self._threads = ThreadPoolExecutor(engine.config.concurrent_queries_max, thread_name_prefix="clickhouse-http")
@@ -76,7 +82,7 @@ class ClickHouseHttp:
             with self._slots.arriving():
                 request = await self._request(scope["query_string"], headers, receive)
             response.query_id = request.query_id
-            await self._run_for_client(request, response, receive)
+            await self._run_for_client(request, self._tenant_of(scope), response, receive)
         except QueryError as error:
             await response.fail(error)
         except (Gone, Stalled) as why:
@@ -91,12 +97,12 @@ class ClickHouseHttp:
             )
         return parse_request(query_string, headers, body)
 
-    async def _run_for_client(self, request: Request, response: Response, receive: Receive) -> None:
+    async def _run_for_client(self, request: Request, tenant: str | None, response: Response, receive: Receive) -> None:
         """Run a query as long as its client is there.
 
         Errors: those of the query, and 1002 for one that is our own; `Gone`, `Stalled`.
         """
-        running = asyncio.create_task(self._run(request, response))
+        running = asyncio.create_task(self._run(request, tenant, response))
         gone = asyncio.ensure_future(receive())
         try:
             # A server ends no write because its client has gone: what a killed worker has sent is stored.
@@ -115,9 +121,9 @@ class ClickHouseHttp:
             running.cancel()
             await asyncio.gather(gone, running, return_exceptions=True)
 
-    async def _run(self, request: Request, response: Response) -> None:
+    async def _run(self, request: Request, tenant: str | None, response: Response) -> None:
         async with self._slots.slot():
-            execution = Execution(self._engine, request)
+            execution = Execution(self._engine, request, tenant)
             try:
                 async with asyncio.timeout(self._config.max_execution_time_s + _OVERTIME_S):
                     piece = await self._in_thread(execution, execution.start)

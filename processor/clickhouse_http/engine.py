@@ -17,6 +17,7 @@ import orjson
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.clickhouse_http.formats import Formats
 from processor.clickhouse_http.guard import Guard
+from processor.clickhouse_http.tenancy import TABLES_QUERY, StoredTable, Tenancy
 from processor.store.connection import StoreConfig
 
 QUERY_MARK: Final = "log_comment"
@@ -59,6 +60,14 @@ class Engine:
         self.settings: frozenset[str] = frozenset(found["settings"])
         self.formats = Formats({name.lower(): (name, media) for name, media in found["formats"]})
         self.guard = Guard(frozenset(found["table_functions"]), frozenset(found["system_tables"]), self.settings)
+        # Nobody creates tables later: this process has the directory to itself, and migrates before it serves.
+        tables = orjson.loads(
+            b"[" + self._control.query(TABLES_QUERY, "JSONEachRow").bytes().replace(b"\n", b",")[:-1] + b"]"
+        )
+        self.tenancy = Tenancy.of(
+            store.database,
+            [StoredTable(row["database"], row["table"], row["engine"], tuple(row["columns"])) for row in tables],
+        )
 
     def handle(self) -> Any:
         """A new handle of the engine, as free as the process itself."""

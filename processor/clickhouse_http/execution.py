@@ -1,7 +1,7 @@
 """One query on a chDB handle of its own: a handle costs a tenth of a millisecond, and forgets all it was told.
 
-A reader's handle is told the limits and settings of its query and then `readonly = 1`, which the engine never takes
-back.
+A reader's handle is told the limits and settings of its query, whose rows it may see, and then `readonly = 1`, which
+the engine never takes back.
 Everything here blocks and is called in threads: one call at a time for one `Execution`, but `kill`, which may come from
 any thread at any time.
 """
@@ -46,9 +46,11 @@ class Summary:
 class Execution:
     """One query from its text to its last byte. `close` frees the handle, whatever has happened."""
 
-    def __init__(self, engine: Engine, request: Request) -> None:
+    def __init__(self, engine: Engine, request: Request, tenant: str | None = None) -> None:
+        """A reader sees the rows of `tenant`; all there are where it is None, which no client may choose."""
         self._engine = engine
         self._request = request
+        self._tenant = tenant
         self._is_reader = engine.access is Access.READ
         self._mark = uuid.uuid4().hex
         self._started_ns = time.monotonic_ns()
@@ -107,11 +109,13 @@ class Execution:
             database = self._engine.database  # what tools name that were told nothing
         self._handle.query(set_statement({**self._settings_before(), QUERY_MARK: self._mark}))
         if self._is_reader:
-            plan = reading_plan(self._request, database, self._engine, self._handle)
+            plan = reading_plan(self._request, database, self._engine, self._handle, self._tenant)
         else:
             plan = writing_plan(self._request, self._engine.formats, self._handle)
         if plan.settings:
             self._handle.query(set_statement(plan.settings))
+        if plan.confining:
+            self._handle.query(plan.confining)
         self._handle.query(f"USE `{_quoted(database)}`")
         if self._is_reader:
             assert plan.readonly
@@ -167,8 +171,9 @@ class Execution:
     def _count(self, result: Any) -> None:
         self.summary = replace(
             self.summary,
-            read_rows=result.storage_rows_read(),
-            read_bytes=result.storage_bytes_read(),
+            # What was read for a tenant includes rows of others that lie beside its own.
+            read_rows=result.storage_rows_read() if self._tenant is None else 0,
+            read_bytes=result.storage_bytes_read() if self._tenant is None else 0,
             result_rows=result.rows_read(),
             elapsed_ns=self._elapsed_ns(),
         )

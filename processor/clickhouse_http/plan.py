@@ -14,7 +14,8 @@ class Plan:
     """A statement for the engine.
 
     `output_at` is the byte where INTO OUTFILE belongs, -1 for statements with little to say. `data` is that of an
-    INSERT, and `format` is then the data's. `settings` and `readonly` are set on the handle before.
+    INSERT, and `format` is then the data's. `settings`, `confining` and `readonly` are set on the handle before;
+    `confining` is the SET that leaves a tenant its own rows, '' where nobody is confined.
     """
 
     sql: bytes = b""
@@ -22,6 +23,7 @@ class Plan:
     has_result: bool = False
     output_at: int = -1
     settings: Mapping[str, str] = field(default_factory=dict)
+    confining: str = ""
     readonly: int = 0
     data: bytes | None = None
 

@@ -15,6 +15,8 @@ from processor.clickhouse_http.plan import Plan
 from processor.clickhouse_http.request import Request
 from processor.clickhouse_http.settings import reader_settings
 from processor.clickhouse_http.statement import Token, format_clause, settings_of, tokens
+from processor.clickhouse_http.tenancy import CLOSED
+from processor.clickhouse_http.tenant_guard import check_format, check_tenant
 
 _FORMATTED: Final = "SELECT formatQuerySingleLine({query:String})"
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
@@ -22,11 +24,13 @@ _READONLY: Final = (READONLY, "default: Cannot execute query in readonly mode.")
 _NOT_TEXT: Final = (SYNTAX_ERROR, "The query is not UTF-8 text")
 
 
-def reading_plan(request: Request, database: str, engine: Engine, handle: Any) -> Plan:
+def reading_plan(request: Request, database: str, engine: Engine, handle: Any, tenant: str | None = None) -> Plan:
     """Judge a reader's query. `database` is where unqualified names are; `handle` holds the engine's limits already.
 
-    Errors: `QueryError` of `Guard.check` and `reader_settings`, 62 for what is not one statement, 73 for its format;
-    whatever the engine raises.
+    The plan of a `tenant` confines the handle to its rows; None sees all.
+
+    Errors: `QueryError` of `Guard.check`, `check_tenant` and `reader_settings`, 62 for what is not one statement, 73
+    for its format; whatever the engine raises.
     """
     sql = _formatted(_text(request.query), handle)
     words = tokens(sql, request.parameters)
@@ -34,13 +38,19 @@ def reading_plan(request: Request, database: str, engine: Engine, handle: Any) -
     if not (_only_reads(sql, handle) or _begins_with(words, *HARMLESS)):
         raise QueryError(*_READONLY)
     wanted = {**request.settings, **settings_of(words, engine.settings)}
+    if tenant is not None:
+        check_tenant(words, database, engine.tenancy)
     name, at = format_clause(words) or (request.default_format or DEFAULT, len(sql))
+    format_name = engine.formats.named(name)
+    if tenant is not None:
+        check_format(format_name)
     return Plan(
         _bytes(sql),
-        engine.formats.named(name),
+        format_name,
         has_result=_begins_with(words, *READING),
         output_at=len(_bytes(sql[:at])) if _begins_with(words, "SELECT", "WITH") else -1,
-        settings=reader_settings(wanted, engine.settings, engine.config),
+        settings=reader_settings(wanted, engine.settings, engine.config, frozenset() if tenant is None else CLOSED),
+        confining="" if tenant is None else engine.tenancy.statement(tenant),
         readonly=2 if lists_settings(words) else 1,
     )
 

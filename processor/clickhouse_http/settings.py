@@ -72,8 +72,13 @@ def limits(config: ClickHouseHttpConfig) -> dict[str, str]:
     }
 
 
-def reader_settings(wanted: Mapping[str, str], known: frozenset[str], config: ClickHouseHttpConfig) -> dict[str, str]:
-    """The settings of a request as far as they are to be set; refuses what a reader may not set.
+def reader_settings(
+    wanted: Mapping[str, str],
+    known: frozenset[str],
+    config: ClickHouseHttpConfig,
+    closed: frozenset[str] = frozenset(),
+) -> dict[str, str]:
+    """The settings of a request as far as they are to be set; refuses what a reader may not set, and those `closed`.
 
     Errors: `QueryError` 115 for unknown names, 164 for `readonly`, 452 for what may not be changed or raised.
     """
@@ -87,7 +92,7 @@ def reader_settings(wanted: Mapping[str, str], known: frozenset[str], config: Cl
         elif name in ceilings:
             _check_ceiling(name, value, ceilings[name])
             chosen[name] = value
-        elif name in _CLOSED or not (name in _OPEN or name.startswith(_OPEN_PREFIX)):
+        elif name in _CLOSED | closed or not (name in _OPEN or name.startswith(_OPEN_PREFIX)):
             raise QueryError(SETTING_CONSTRAINT_VIOLATION, f"Setting {name} should not be changed")
         else:
             chosen[name] = value

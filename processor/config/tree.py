@@ -21,6 +21,7 @@ from processor.log.kafka.config import KafkaExporterConfig, KafkaReceiverConfig
 from processor.log.memory import MemoryLogConfig
 from processor.receiver.otlp_grpc import OtlpGrpcConfig
 from processor.receiver.otlp_http import OtlpHttpConfig
+from processor.receiver.rate_limits import RateLimitsConfig
 from processor.role import Role
 from processor.store.connection import CHDB, StoreConfig
 from processor.telemetry.health import HealthConfig
@@ -51,6 +52,9 @@ class OtlpReceiverConfig:
     """Takes spans from any OTLP exporter."""
 
     protocols: Protocols = field(default_factory=lambda: Protocols(OtlpGrpcConfig(), OtlpHttpConfig()))
+    limits: RateLimitsConfig = field(
+        default_factory=RateLimitsConfig, metadata={"help": "How much a tenant may send; by default as much as comes."}
+    )
 
 
 @dataclass(frozen=True, slots=True)

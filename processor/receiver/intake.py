@@ -14,6 +14,7 @@ from processor.errors import Overloaded
 from processor.log.base import LogWriter
 from processor.model import Receipt
 from processor.receiver.item_count import count_items
+from processor.receiver.rate_limits import RateLimits
 from processor.receiver.status import Failure, failure_of
 from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
@@ -31,10 +32,20 @@ LogWriters: TypeAlias = Mapping[Signal, LogWriter]
 class Intake:
     """The way from a transport to the logs, for one transport and tenant."""
 
-    def __init__(self, logs: LogWriters, metrics: Metrics, transport: str, tenant: str, requests_max: int) -> None:
+    def __init__(
+        self,
+        logs: LogWriters,
+        metrics: Metrics,
+        transport: str,
+        tenant: str,
+        requests_max: int,
+        limits: RateLimits | None = None,
+    ) -> None:
         self._logs = logs
         self._tenant = tenant
         self._requests_max = requests_max
+        self._limits = limits
+        self._refused_items = metrics.refused_items
         self._requests = 0
         self._transport = transport
         self._outcomes = metrics.requests
@@ -73,11 +84,13 @@ class Intake:
                 self._answered_ok.inc()
                 return Receipt()
             # An empty request is a success; the log has no use for it.
-            receipt = await log.append(self._tenant, value) if value else Receipt()
+            receipt = await self._append(log, signal, value) if value else Receipt()
         except Exception as error:
             # Whatever it is, the client gets a status.
-            self._refused[signal].inc(count_items(value, signal) or 0)
-            return self.refuse(failure_of(error))
+            failure, items = failure_of(error), count_items(value, signal) or 0
+            self._refused[signal].inc(items)
+            self._refused_items.labels(signal.value, failure.outcome).inc(items)
+            return self.refuse(failure)
         self._accepted[signal].inc(receipt.accepted_spans)
         self._answered_ok.inc()
         if receipt.rejected_spans:
@@ -86,6 +99,12 @@ class Intake:
         else:
             self._ok.inc()
         return receipt
+
+    async def _append(self, log: LogWriter, signal: Signal, value: bytes) -> Receipt:
+        if self._limits is None:
+            return await log.append(self._tenant, value)
+        with self._limits.admitted(self._tenant, signal, value):
+            return await log.append(self._tenant, value)
 
     def refuse(self, failure: Failure) -> Failure:
         """Count a request that is refused, also one refused before it was read."""

@@ -20,6 +20,7 @@ from processor.endpoint import cannot_listen, parse_endpoint
 from processor.errors import ConfigError, Permanent
 from processor.model import DEFAULT_TENANT
 from processor.receiver.intake import Intake, LogWriters
+from processor.receiver.rate_limits import RateLimits
 from processor.receiver.responses import response_of
 from processor.receiver.status import Failure
 from processor.signals import Signal
@@ -94,10 +95,15 @@ class OtlpGrpcReceiver:
     """Listens between `start` and `stop`, which are safe in any order and twice."""
 
     def __init__(
-        self, config: OtlpGrpcConfig, logs: LogWriters, metrics: Metrics, tenant: str = DEFAULT_TENANT
+        self,
+        config: OtlpGrpcConfig,
+        logs: LogWriters,
+        metrics: Metrics,
+        tenant: str = DEFAULT_TENANT,
+        limits: RateLimits | None = None,
     ) -> None:
         self._config = config
-        self._intake = Intake(logs, metrics, "grpc", tenant, config.max_concurrent_requests)
+        self._intake = Intake(logs, metrics, "grpc", tenant, config.max_concurrent_requests, limits)
         self._server: grpc.aio.Server | None = None
         self._port = 0
 

@@ -20,6 +20,7 @@ from processor.receiver.cors import Cors
 from processor.receiver.http_body import BodyReader, Receive
 from processor.receiver.http_wire import Answer, Export
 from processor.receiver.intake import Intake, LogWriters
+from processor.receiver.rate_limits import RateLimits
 from processor.receiver.status import Failure, failure_of
 from processor.telemetry.metrics import Metrics
 
@@ -80,11 +81,16 @@ class OtlpHttpReceiver:
     """Listens between `start` and `stop`, which are safe in any order and twice."""
 
     def __init__(
-        self, config: OtlpHttpConfig, logs: LogWriters, metrics: Metrics, tenant: str = DEFAULT_TENANT
+        self,
+        config: OtlpHttpConfig,
+        logs: LogWriters,
+        metrics: Metrics,
+        tenant: str = DEFAULT_TENANT,
+        limits: RateLimits | None = None,
     ) -> None:
         self._config = config
         self._cors = Cors(config.cors_allowed_origins, config.cors_allowed_headers, config.cors_max_age_s)
-        self._intake = Intake(logs, metrics, "http", tenant, config.max_concurrent_requests)
+        self._intake = Intake(logs, metrics, "http", tenant, config.max_concurrent_requests, limits)
         self._running: _Running | None = None
         self._port = 0
 

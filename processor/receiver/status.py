@@ -3,12 +3,13 @@
     error        gRPC                              HTTP                   retried by exporters
     TooLarge     RESOURCE_EXHAUSTED, no RetryInfo  413                    no
     Permanent    INVALID_ARGUMENT + BadRequest     400                    no
+    RateLimited  RESOURCE_EXHAUSTED + RetryInfo    429 with Retry-After   after the bucket's own delay
     Overloaded   UNAVAILABLE + RetryInfo           503 with Retry-After   after the queue's own delay
     Retryable    UNAVAILABLE + RetryInfo           503 with Retry-After   after `AWAY_RETRY_S`
     any other    UNAVAILABLE + RetryInfo, logged   503 with Retry-After   after `AWAY_RETRY_S`
 
 Must never answer UNKNOWN, 500 or the text of an unexpected exception. Overload is 503 and not 429 because exporters
-written before the OTLP specification listed 429 drop what was answered with it.
+written before the OTLP specification listed 429 drop what was answered with it; a limit that somebody has set is 429.
 Source: opentelemetry-proto `docs/specification.md`, "Failures"; `google/rpc/error_details.proto`.
 """
 
@@ -23,7 +24,7 @@ from google.rpc import code_pb2  # type: ignore[import-untyped, unused-ignore]
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[import-untyped, unused-ignore]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped, unused-ignore]
 
-from processor.errors import Overloaded, Permanent, Retryable, TooLarge
+from processor.errors import Overloaded, Permanent, RateLimited, Retryable, TooLarge
 from processor.telemetry.faults import places
 
 AWAY_RETRY_S = 5.0
@@ -80,6 +81,8 @@ def failure_of(error: Exception) -> Failure:
             return Failure("too_large", code_pb2.RESOURCE_EXHAUSTED, 413, _shorten(str(error)))
         case Permanent():
             return Failure("invalid", code_pb2.INVALID_ARGUMENT, 400, _shorten(str(error)))
+        case RateLimited():
+            return Failure("rate_limited", code_pb2.RESOURCE_EXHAUSTED, 429, _shorten(str(error)), error.retry_after_s)
         case Overloaded():
             return Failure("overloaded", code_pb2.UNAVAILABLE, 503, _shorten(str(error)), error.retry_after_s)
         case Retryable():

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from processor.model import COSTS, SESSION_ROLLUPS, SUMMED, TOKENS, Source
+from processor.model import COSTS, LABELS_MAX, SESSION_ROLLUPS, SUMMED, TOKENS, Source
 
-_LISTS: Final = ("models", "providers", "services", "tags")
+_LISTS: Final = ("models", "providers", "services")
 _FIRST_STATED: Final = ("user_id", "thread_id", "environment", "input_preview")
 _LAST_STATED: Final = ("end_reason", "output_preview")
 _SPANS: Final = f"t.span_count > 0 AND t.source = {Source.SPAN:d}"
@@ -57,6 +57,7 @@ def session_rollups(database: str, condition: str, counters: bool = False) -> st
         "end_ns": f"if(countIf({live}) > 0, {_of_reported('maxIf(t.end_ns, {})', counters)}, max(t.end_ns))",
         **{name: f"sum(t.{name})" for name in SUMMED},
         **{name: f"arraySort(groupUniqArrayArray(t.{name}))" for name in _LISTS},
+        "tags": f"arraySlice(arraySort(groupUniqArrayArray(t.tags)), 1, {LABELS_MAX:d})",
     }
     if counters:
         columns |= {name: _last_resort(f"t.{name}") for name in (*TOKENS, *COSTS, "unpriced_span_count")}
@@ -102,9 +103,11 @@ def _last_status(live: str) -> str:
 
 
 def _metadata(live: str) -> str:
-    """Of each key the value of the earliest trace, as a JSON text: each value is ordered behind its trace."""
+    """Of each of the first keys the value of the earliest trace, as JSON: values are ordered behind their trace."""
     of_trace = "JSONExtract(t.metadata, 'Map(String, String)')"
     ordered = f"mapApply((k, v) -> (k, concat({_BY_START}, {_END_OF_ORDER}, v)), {of_trace})"
     first = f"minMapIf({ordered}, t.metadata != '' AND {live})"
     plain = f"mapSort(mapApply((k, v) -> (k, substring(v, position(v, {_END_OF_ORDER}) + 1)), {first}))"
-    return f"if({_any('t.metadata', live)}, replaceAll(toJSONString({plain}), '{_ESCAPED_SLASH}', '/'), '')"
+    keys, values = (f"arraySlice({part}({plain}), 1, {LABELS_MAX:d})" for part in ("mapKeys", "mapValues"))
+    bounded = f"mapFromArrays({keys}, {values})"
+    return f"if({_any('t.metadata', live)}, replaceAll(toJSONString({bounded}), '{_ESCAPED_SLASH}', '/'), '')"

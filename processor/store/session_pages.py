@@ -9,7 +9,7 @@ all newest rows instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from processor.store.reading import Reader
@@ -18,12 +18,12 @@ from processor.store.session_sql import (
     SortOrder,
     candidates,
     count_sessions,
+    newest_at,
     newest_places,
     newest_sessions,
     one_session,
     page_of_ids,
     some_sessions,
-    tied_candidates,
     ties_are_read_in_order,
 )
 from processor.store.statement import Row, Statement
@@ -102,39 +102,43 @@ class _First:
         """The rows, and how many sessions there are if these are all; None where it would take too many candidates."""
         limit = 2 * self._needed + _SPARE
         while limit <= CANDIDATES_MAX:
-            for found, are_all in self._candidates(limit):
-                ids = list(dict.fromkeys(row["session_id"] for row in found))
-                rows, are_all_looked_up = self._newest(found, ids, are_all)
-                if are_all:
-                    return rows, len(rows) if are_all_looked_up else len(self._looked_up(ids, newest_places))
-                if len(rows) >= self._needed:
-                    return rows, None
+            found = self._ask(candidates(*self._list, limit))
+            if len(found) < limit:
+                return self._all(found)
+            rows = self._from_the_first(found)
+            if len(rows) >= self._needed:
+                return rows, None
             limit *= _MORE
         return None, None
 
-    def _candidates(self, limit: int) -> Iterator[tuple[list[Row], bool]]:
-        """A beginning of the list of all rows, perhaps a longer one, and whether it is the whole list.
+    def _all(self, found: list[Row]) -> tuple[list[Row], int]:
+        """Out of all rows there are."""
+        places = self._looked_up(_ids(found), newest_places)
+        if self._lookup is newest_places or not places:
+            return places, len(places)
+        return self._looked_up(_ids(places[: self._needed]), self._lookup), len(places)
 
-        A list that is read without the order of ties is known as far as the last place but one; those at the last
-        place are asked for only if the others don't do.
+    def _from_the_first(self, found: list[Row]) -> list[Row]:
+        """Out of the first of all rows, as far as they tell.
+
+        Where ties stand in no order, the list is known as far as the last place but one; those at the last place are
+        asked for if the others do not do.
         """
-        found = self._ask(candidates(*self._list, limit))
-        if len(found) < limit:
-            yield self._sorted(found), True
-        elif self._in_order:
-            yield found, False
-        else:
-            last = found[-1]["place"]
-            before = self._sorted([row for row in found if row["place"] != last])
-            if before:
-                yield before, False
-            yield before + self._ask(tied_candidates(*self._list[:4], last, limit - len(before))), False
+        if self._in_order:
+            return self._newest(found)
+        last = found[-1]["place"]
+        before = self._sorted([row for row in found if row["place"] != last])
+        rows = self._newest(before)
+        missing = self._needed - len(rows)
+        if missing <= 0:
+            return rows
+        known = {row["session_id"] for row in rows}  # one that has changed meanwhile may stand at both places
+        tied = [row["session_id"] for row in self._ask(newest_at(*self._list[:4], last, missing))]
+        return rows + self._looked_up([session_id for session_id in tied if session_id not in known], self._lookup)
 
-    def _newest(self, found: list[Row], ids: list[str], are_all: bool) -> tuple[list[Row], bool]:
-        """What the newest rows of the first candidates make of the list, as far as is needed; whether of all of them.
-
-        Shape: `ids` of the sessions in `found`, in its order.
-        """
+    def _newest(self, found: list[Row]) -> list[Row]:
+        """What the newest rows of the first candidates make of the list, as far as is needed."""
+        ids = _ids(found)
         count = self._needed + self._needed // 4 + _LOOKED_UP_SPARE
         while count < len(ids):
             some = set(ids[:count])
@@ -142,10 +146,9 @@ class _First:
             end = next(number for number, row in enumerate(found) if row["session_id"] not in some)
             rows = self._up_to(found[end - 1], rows)
             if len(rows) >= self._needed:
-                return rows, False
+                return rows
             count *= _MORE
-        rows = self._looked_up(ids, self._lookup)
-        return (rows if are_all else self._up_to(found[-1], rows)), True
+        return self._up_to(found[-1], self._looked_up(ids, self._lookup)) if found else []
 
     def _looked_up(self, ids: list[str], statement: Callable[..., Statement]) -> list[Row]:
         """The newest rows of these sessions, those that the list has, in its order."""
@@ -166,3 +169,7 @@ class _First:
 
     def _before(self, row: Row, last: Row) -> bool:
         return bool(row["place"] > last["place"]) is self._falling
+
+
+def _ids(found: list[Row]) -> list[str]:
+    return list(dict.fromkeys(row["session_id"] for row in found))

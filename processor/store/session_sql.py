@@ -34,7 +34,9 @@ SORT_COLUMNS: Final = {
 }
 """Sort keys of the API and what stands behind each in `session_rollups`."""
 
-_READ_IN_ORDER: Final = frozenset({"id", "name", "user_id", "start", "end", "last_seen"})  # by table or projection
+_READ_IN_ORDER: Final = frozenset(  # by the table or a projection of it
+    {"id", "name", "user_id", "start", "end", "last_seen", "trace_count", "error_count"}
+)
 _TEXTS: Final = frozenset({"id", "name", "user_id"})
 
 STATUS_OF_END: Final[dict[str, SessionStatus]] = {"success": "OK", "error": "ERROR"}
@@ -55,12 +57,10 @@ _COLUMNS: Final = """session_id, name, user_id, thread_id, start_ns, end_ns,
 
 _LIVE: Final = "row_count > 0"
 _NEWEST: Final = """
-    SELECT *, metadata_map, duration_ns FROM {database}.session_rollups
+    SELECT *, metadata_map, searched, duration_ns FROM {database}.session_rollups
     WHERE tenant = {{tenant:String}} AND session_id IN {{session_ids:Array(String)}}
     ORDER BY version DESC LIMIT 1 BY session_id
 """
-_SEARCHED: Final = r"lowerUTF8(concat(session_id, '\0', name))"
-"""What `idx_search` is an index of, word for word."""
 _LIKE_ESCAPES: Final = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
 
 
@@ -105,7 +105,14 @@ def candidates(
     ones, unless `ties_are_read_in_order`.
     """
     order = _order(sort_by, sort_order) if ties_are_read_in_order(sort_by, sort_order) else _by_place(sort_order)
-    return _candidates(database, tenant, wanted, sort_by, _LIVE, order, limit)
+    where, parameters = selected(tenant, wanted)
+    return Statement(
+        f"""SELECT session_id, {SORT_COLUMNS[sort_by]} AS place
+FROM {database}.session_rollups
+WHERE {where} AND {_LIVE}
+{order} LIMIT {{limit:UInt64}}""",
+        {**parameters, "limit": limit},
+    )
 
 
 def ties_are_read_in_order(sort_by: str, sort_order: SortOrder) -> bool:
@@ -116,13 +123,23 @@ def ties_are_read_in_order(sort_by: str, sort_order: SortOrder) -> bool:
     return sort_by in _READ_IN_ORDER and sort_order == "asc"
 
 
-def tied_candidates(
+def newest_at(
     database: str, tenant: str, wanted: SessionFilter, sort_by: str, place: int | str, limit: int
 ) -> Statement:
-    """The same of those that stand at one place, by their ids, which is the order of the table."""
-    at = f"{_LIVE} AND {SORT_COLUMNS[sort_by]} = {{place:{'String' if sort_by in _TEXTS else 'Int64'}}}"
-    found = _candidates(database, tenant, wanted, sort_by, at, "ORDER BY session_id ASC", limit)
-    return Statement(found.sql, {**found.parameters, "place": place})
+    """The first sessions whose newest rows stand at one place, by their ids.
+
+    Shape: `session_id`. That is the order of the table: rows are merged until there are enough, and where few stand at
+    that place, an index leads to them.
+    """
+    where, parameters = selected(tenant, wanted)
+    kind = "String" if sort_by in _TEXTS else "Int64"
+    return Statement(
+        f"""SELECT session_id
+FROM {database}.session_rollups FINAL
+WHERE {where} AND {_LIVE} AND {SORT_COLUMNS[sort_by]} = {{place:{kind}}} AND {none_deleted(database)}
+ORDER BY session_id ASC LIMIT {{limit:UInt64}}""",
+        {**parameters, "place": place, "limit": limit},
+    )
 
 
 def newest_places(
@@ -180,7 +197,7 @@ def one_session(database: str, tenant: str, session_id: str) -> Statement:
     """The session of this id: one row or none. From the table: planning a query of the view takes twice as long."""
     return Statement(
         f"""SELECT {_COLUMNS} FROM (
-    SELECT *, metadata_map, duration_ns FROM {database}.session_rollups
+    SELECT *, metadata_map, searched, duration_ns FROM {database}.session_rollups
     WHERE tenant = {{tenant:String}} AND session_id = {{session_id:String}}
     ORDER BY version DESC LIMIT 1
 )
@@ -229,8 +246,8 @@ def _labels(wanted: SessionFilter) -> tuple[tuple[str, str, str], ...]:
     """The same for texts; '' for those that are not asked for."""
     name_like = "lowerUTF8({name_like:String})"
     return (
-        (f"{_SEARCHED} LIKE lowerUTF8({{search:String}})", "search", _like(wanted.search)),
-        (f"{_SEARCHED} LIKE {name_like} AND lowerUTF8(name) LIKE {name_like}", "name_like", _like(wanted.name)),
+        ("searched LIKE lowerUTF8({search:String})", "search", _like(wanted.search)),
+        (f"searched LIKE {name_like} AND lowerUTF8(name) LIKE {name_like}", "name_like", _like(wanted.name)),
         ("user_id = {user_id:String}", "user_id", wanted.user_id),
         ("thread_id = {thread_id:String}", "thread_id", wanted.thread_id),
         ("environment = {environment:String}", "environment", wanted.environment),
@@ -262,19 +279,6 @@ FROM {database}.session_rollups FINAL
 WHERE {where} AND {_LIVE} AND {none_deleted(database)}
 {_order(sort_by, sort_order)} LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
         {**parameters, "limit": limit, "offset": offset},
-    )
-
-
-def _candidates(
-    database: str, tenant: str, wanted: SessionFilter, sort_by: str, condition: str, order: str, limit: int
-) -> Statement:
-    where, parameters = selected(tenant, wanted)
-    return Statement(
-        f"""SELECT session_id, {SORT_COLUMNS[sort_by]} AS place
-FROM {database}.session_rollups
-WHERE {where} AND {condition}
-{order} LIMIT {{limit:UInt64}}""",
-        {**parameters, "limit": limit},
     )
 
 

@@ -17,6 +17,7 @@ BYTES: Final = (1_024, 16_384, 131_072, 1_048_576, 4_194_304, 16_777_216, 67_108
 
 _UNITS: Final = {"seconds": "s", "bytes": "By"}
 _UNITS_BY_NAME: Final = {  # which do not end in their unit
+    "otel_sessions_limited_total": "1",
     "otel_sessions_kafka_commits_refused_total": "{commit}",
     "otel_sessions_kafka_producers_replaced_total": "{producer}",
     "otel_sessions_kafka_waiting_dead_letters": "{record}",

@@ -50,6 +50,15 @@ class Metrics:
             "status",
         )
         self._counted = {signal: self._count(*names) for signal, names in _ITEMS.items()}
+        self.refused_items = self._counter(
+            "otel_sessions_receiver_refused_items",
+            "Items of requests answered with an error, by signal and outcome",
+            "signal",
+            "outcome",
+        )
+        self.limited = self._counter(
+            "otel_sessions_limited", "What was left out or cut short by a limit, by signal and limit", "signal", "limit"
+        )
         self.queue_bytes = self._gauge("otelcol_exporter_queue_size", "Bytes waiting in the log", "exporter")
         self.queue_bytes_max = self._gauge("otelcol_exporter_queue_capacity", "Most bytes the log may hold", "exporter")
         self.oldest_unflushed_s = self._gauge(

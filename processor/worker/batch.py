@@ -6,8 +6,9 @@ that whoever decodes (another process, usually) and whoever stores share nothing
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from processor.conventions.normalize import Normalizer
 from processor.conventions.previews import PreviewConfig
 from processor.conventions.records import subjects
 from processor.conventions.rules import Conventions, ConventionsConfig
+from processor.decode.attribute_limits import NO_LIMITS, AttributeLimits
 from processor.decode.logs import LogDecoder
 from processor.decode.metrics import MetricsDecoder
 from processor.decode.otlp import Decoder
@@ -39,12 +41,16 @@ WIDE_TABLES: Final = {Signal.TRACES: "otel_traces", Signal.LOGS: "otel_logs", Si
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Shape: `wide` are the rows of the signal's own table, `narrow` those of `session_spans`; one outcome a record."""
+    """Shape: `wide` are the rows of the signal's own table, `narrow` those of `session_spans`; one outcome a record.
+
+    `limited` says how much the limits left out or cut short, by limit.
+    """
 
     wide: pa.Table
     narrow: pl.DataFrame
     outcomes: list[Receipt | OtelSessionsError]
     rejected: dict[str, int]
+    limited: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class WrittenBatch:
     session_spans: int
     outcomes: list[Receipt | OtelSessionsError]
     rejected: dict[str, int]
+    limited: dict[str, int]
 
     def read_narrow(self) -> pl.DataFrame:
         """The rows of `session_spans`. Shape: `model.SESSION_SPANS`."""
@@ -99,6 +106,7 @@ class BatchMaker:
         admission: Admission | None = None,
         conventions: ConventionsConfig | None = None,
         previews: PreviewConfig | None = None,
+        limits: AttributeLimits = NO_LIMITS,
     ) -> None:
         admission = admission or Admission()
         rules = Conventions.load(conventions)
@@ -107,6 +115,7 @@ class BatchMaker:
         self._logs = LogDecoder(admission)
         self._metrics = MetricsDecoder(admission, METRIC_RULES)
         self._rules = rules
+        self._limits = limits
 
     def make(self, records: Sequence[Record], now_ns: int, signal: Signal = Signal.TRACES) -> Batch:
         """Decode and normalize records of one signal.
@@ -125,9 +134,10 @@ class BatchMaker:
         decoded = self._logs.decode([record.value for record in records], now_ns)
         tenants = pa.array([record.tenant for record in records], pa.string())
         about = subjects(decoded.logs, self._rules)
-        wide = otel_logs(decoded.logs, tenants, about.service, about.session_id)
+        cut: Counter[str] = Counter()
+        wide = otel_logs(decoded.logs, tenants, about.service, about.session_id, self._limits, cut)
         calls = log_calls(decoded.logs, about, self.normalizer, tenants)
-        return Batch(wide, calls, decoded.outcomes, decoded.rejected)
+        return Batch(wide, calls, decoded.outcomes, decoded.rejected, dict(cut))
 
     def _make_metrics(self, records: Sequence[Record], now_ns: int) -> Batch:
         decoded = self._metrics.decode([record.value for record in records], now_ns)
@@ -140,8 +150,10 @@ class BatchMaker:
         tenants = pa.array([record.tenant for record in records], pa.string())
         normalized = self.normalizer.normalize(decoded.spans, tenants)
         rows = normalized.rows
-        wide = otel_traces(decoded.spans, tenants, rows["service"].to_arrow(), rows["session_id"].to_arrow())
-        return Batch(wide, normalized.session_spans, decoded.outcomes, decoded.rejected)
+        services, session_ids = rows["service"].to_arrow(), rows["session_id"].to_arrow()
+        cut: Counter[str] = Counter()
+        wide = otel_traces(decoded.spans, tenants, services, session_ids, self._limits, cut)
+        return Batch(wide, normalized.session_spans, decoded.outcomes, decoded.rejected, dict(cut))
 
 
 def write_batch(batch: Batch, directory: Path, batch_seq: int) -> WrittenBatch:
@@ -155,7 +167,9 @@ def write_batch(batch: Batch, directory: Path, batch_seq: int) -> WrittenBatch:
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, rows.schema) as stream:
             stream.write_table(rows)
     items = sum(outcome.accepted_spans for outcome in batch.outcomes if isinstance(outcome, Receipt))
-    return WrittenBatch(wide, narrow, items, len(batch.wide), len(batch.narrow), batch.outcomes, batch.rejected)
+    return WrittenBatch(
+        wide, narrow, items, len(batch.wide), len(batch.narrow), batch.outcomes, batch.rejected, batch.limited
+    )
 
 
 def remove_files(directory: Path, batch_seq: int) -> None:

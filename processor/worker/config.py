@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from processor.conventions.previews import PreviewConfig
 from processor.conventions.rules import ConventionsConfig
+from processor.decode.attribute_limits import AttributeLimits
 from processor.decode.verdicts import Admission
 from processor.pricing.config import PricingConfig
 from processor.worker.rollups import RollupConfig
@@ -79,6 +80,9 @@ class WorkerConfig:
         },
     )
     admission: Admission = field(default_factory=Admission, metadata={"help": "Which spans are accepted."})
+    limits: AttributeLimits = field(
+        default_factory=AttributeLimits, metadata={"help": "How much of spans and log records is stored."}
+    )
     conventions: ConventionsConfig = field(
         default_factory=ConventionsConfig, metadata={"help": "Your own attribute keys, ahead of the built-in ones."}
     )

@@ -127,7 +127,7 @@ class Decoding:
 
 
 def _new_maker(config: WorkerConfig) -> BatchMaker:
-    return BatchMaker(config.admission, config.conventions, config.previews)
+    return BatchMaker(config.admission, config.conventions, config.previews, config.limits)
 
 
 def _batch(

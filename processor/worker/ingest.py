@@ -187,6 +187,8 @@ class Ingest:
     ) -> None:
         for reason, count in batch.rejected.items():
             self._counted.rejected.labels(reason).inc(count)
+        for limit, count in batch.limited.items():
+            self._metrics.limited.labels(self._signal.value, limit).inc(count)
         whole = all(record.has_whole_traces for record in records)
         stored = await self._is_stored(batch_seq, batch, whole, work)
         while not stored and self._log.redelivers and not self._give_up.is_set():

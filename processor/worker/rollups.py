@@ -24,7 +24,9 @@ from prometheus_client import Gauge
 
 from processor.clock import monotonic_s
 from processor.pricing.prices import Prices
+from processor.rollup.labels import full_labels
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
+from processor.signals import Signal
 from processor.store.base import Store
 from processor.telemetry.metrics import Metrics
 from processor.worker.deletions import KnownDeletions, late_sessions
@@ -328,6 +330,7 @@ class Rollups:
         self._store.write_traces(written.session_traces, written.trace_sessions)
         self._learn_sizes(touched)
         self._sessions.add(_keys(touched), mark)
+        self._metrics.limited.labels(Signal.TRACES.value, "trace_labels").inc(full_labels(written.session_traces))
         self._metrics.stored_rows.labels("session_traces").inc(len(written.session_traces))
         self._metrics.stored_rows.labels("trace_sessions").inc(len(written.trace_sessions))
 
@@ -351,6 +354,7 @@ class Rollups:
         self._written.append(keys)
         rows = self._store.read_session_rollups(keys)
         self._store.write_sessions(rows)
+        self._metrics.limited.labels(Signal.TRACES.value, "session_labels").inc(full_labels(rows))
         self._sessions.take(due)
         self._sessions.note_sizes(
             ((tenant, session), size) for tenant, session, size in rows.select(*SESSION_KEY, "trace_count").iter_rows()

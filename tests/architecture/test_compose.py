@@ -82,7 +82,7 @@ def test_the_image_holds_our_command_and_our_configuration_files() -> None:
     steps = DOCKERFILE.read_text().splitlines()
     assert f"COPY config {IN_IMAGE}" in steps
     assert 'ENTRYPOINT ["/opt/otel-sessions/bin/otel-sessions"]' in steps
-    assert [step for step in steps if step.startswith("USER ")] == ["USER 10001"]
+    assert [step for step in steps if step.startswith("USER ")] == ["USER 10001:10001"]
     for service in OURS.values():
         build = service["build"]
         assert (FILE.parent / build["context"]).resolve() == ROOT

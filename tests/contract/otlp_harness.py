@@ -19,6 +19,7 @@ from processor.log.memory import MemoryLog, MemoryLogConfig
 from processor.receiver.item_count import count_items
 from processor.receiver.otlp_grpc import OtlpGrpcConfig, OtlpGrpcReceiver
 from processor.receiver.otlp_http import OtlpHttpConfig, OtlpHttpReceiver
+from processor.receiver.rate_limits import RateLimits
 from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
 
@@ -101,6 +102,7 @@ async def bench(
     http_config: OtlpHttpConfig = HTTP,
     queue_bytes_max: int = 8 * MIB,
     signals: Iterable[Signal] = (Signal.TRACES,),
+    limits: RateLimits | None = None,
 ) -> AsyncIterator[Bench]:
     """Start everything, consume the log in a task (an outcome of None leaves the record waiting), stop everything.
 
@@ -108,8 +110,8 @@ async def bench(
     """
     log = MemoryLog(MemoryLogConfig(queue_bytes_max=queue_bytes_max))
     metrics, logs = Metrics(), dict.fromkeys(signals, log)
-    grpc_receiver = OtlpGrpcReceiver(grpc_config, logs, metrics)
-    http_receiver = OtlpHttpReceiver(http_config, logs, metrics)
+    grpc_receiver = OtlpGrpcReceiver(grpc_config, logs, metrics, limits=limits)
+    http_receiver = OtlpHttpReceiver(http_config, logs, metrics, limits=limits)
     await grpc_receiver.start()
     await http_receiver.start()
     options = [("grpc.max_send_message_length", -1)]

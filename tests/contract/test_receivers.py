@@ -33,6 +33,7 @@ from processor.log.base import Receipt, Record
 from processor.model import DEFAULT_TENANT
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
 from processor.receiver.otlp_http import OtlpHttpReceiver
+from processor.receiver.rate_limits import RateLimits, RateLimitsConfig
 from processor.telemetry.metrics import Metrics
 from tests.contract.otlp_harness import GRPC, HTTP, PROTOBUF, Bench, bench, request_bytes
 
@@ -176,6 +177,55 @@ def test_retryable(transport: str, refuse: Refuse, error: Retryable, outcome: st
             assert (status.message, info.retry_delay.seconds) == (str(error), delay_s)
             assert _spans(running, transport) == (0, 3)
             assert _requests(running, transport, outcome) == 1
+
+    asyncio.run(scenario())
+
+
+@both_refuse
+def test_rate_limited(transport: str, refuse: Refuse) -> None:
+    """Over a tenant's rate: RESOURCE_EXHAUSTED with RetryInfo or 429 with Retry-After, and nothing of it is kept."""
+
+    async def scenario() -> None:
+        limits = RateLimits(RateLimitsConfig(items_per_s=1, burst_s=1))
+        async with bench(limits=limits) as running:
+            await running.export(request_bytes(100))  # larger than the burst: passes, and is made up for
+            code, status = await refuse(running, request_bytes(3))
+            info = RetryInfo()
+            assert code in ("RESOURCE_EXHAUSTED", "429")
+            assert status.details[0].Unpack(info)
+            assert 90 <= info.retry_delay.seconds <= 100
+            assert "items_per_s" in status.message
+            assert len(running.records) == 1
+            assert _spans(running, transport)[1] == 3
+            assert _requests(running, transport, "rate_limited") == 1
+            refused = "otel_sessions_receiver_refused_items_total"
+            assert running.counted(refused, signal="traces", outcome="rate_limited") == 3
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("transport", ["grpc", "http"])
+def test_exporters_send_again_what_was_over_the_rate(transport: str) -> None:
+    """The SDKs' exporters take the answer for what it says: they wait and retry, and nothing is lost."""
+
+    async def scenario() -> None:
+        limits = RateLimits(RateLimitsConfig(items_per_s=20, burst_s=0.1))
+        async with bench(limits=limits) as running:
+            await running.export(request_bytes(40))  # two seconds of the rate
+            memory = InMemorySpanExporter()
+            provider = TracerProvider()
+            provider.add_span_processor(SimpleSpanProcessor(memory))
+            provider.get_tracer("test").start_span("limited").end()
+            exporter: SpanExporter = (
+                GrpcExporter(f"127.0.0.1:{running.grpc.port}", insecure=True)
+                if transport == "grpc"
+                else HttpExporter(f"http://127.0.0.1:{running.http.port}/v1/traces")
+            )
+            result = await asyncio.to_thread(exporter.export, memory.get_finished_spans())
+            await asyncio.to_thread(exporter.shutdown)
+            assert result is SpanExportResult.SUCCESS
+            assert len(running.records) == 2
+            assert _requests(running, transport, "rate_limited") >= 1
 
     asyncio.run(scenario())
 

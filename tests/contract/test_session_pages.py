@@ -144,7 +144,14 @@ def test_the_first_pages_of_the_common_orders_are_read_from_projections(
 ) -> None:
     """Their time does not grow with the store: a reader takes the first rows and stops."""
     orders: tuple[SortOrder, ...] = ("asc", "desc")
-    projections = {"name": "by_name", "user_id": "by_user", "start": "by_start", "last_seen": "by_end"}
+    projections = {
+        "name": "by_name",
+        "user_id": "by_user",
+        "start": "by_start",
+        "last_seen": "by_end",
+        "trace_count": "by_traces",
+        "error_count": "by_errors",
+    }
     for (key, projection), order in product(projections.items(), orders):
         statement = session_pages.candidates(store_config.database, "pages", SessionFilter(), key, order, 200)
         plan = client.query(f"EXPLAIN {statement.sql}", parameters=statement.parameters)

@@ -256,8 +256,8 @@ INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distribu
 -- One session's rollup. The version is the sum of the versions of its trace rows: a fuller row always wins.
 -- row_count = 0: all its traces moved to other sessions.
 -- The first page in the orders that people ask for most is read from the projections, parts of ids and names are found by
--- idx_search; both lead to rows of any version, and who asks looks which are the newest (session_pages.py). Other orders
--- scan one column, and skip what the minmax indexes tell not to be among the first.
+-- idx_search; both lead to rows of any version, and who asks looks which are the newest (session_pages.py). Other orders,
+-- of values that differ from row to row, scan one column and skip what minmax indexes tell not to be among the first.
 -- Few marks in the projections: the engine looks through all of them before each query, also one that knows the session.
 -- Small blocks: a page reads some fifty rows from as many places, and a block is read as a whole.
 CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
@@ -301,20 +301,25 @@ CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
     services Array(LowCardinality(String)),
     tags Array(LowCardinality(String)),
     metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)'),
+    searched String MATERIALIZED lowerUTF8(concat(session_id, '\0', name)),
     duration_ns Int64 MATERIALIZED end_ns - start_ns,
     labels LowCardinality(String) MATERIALIZED toJSONString((models, services, toString(environment), tags)),
     INDEX idx_cost cost_nano_usd TYPE minmax,
     INDEX idx_tokens total_tokens TYPE minmax,
     INDEX idx_duration duration_ns TYPE minmax,
     INDEX idx_active active_ns TYPE minmax,
-    INDEX idx_traces trace_count TYPE minmax,
     INDEX idx_spans span_count TYPE minmax,
-    INDEX idx_errors error_count TYPE minmax,
-    INDEX idx_search lowerUTF8(concat(session_id, '\0', name)) TYPE text(tokenizer = ngrams(3)),
+    INDEX idx_search searched TYPE text(tokenizer = ngrams(3)),
     PROJECTION by_name (SELECT tenant, name, session_id, version, row_count ORDER BY tenant, name, session_id)
         WITH SETTINGS (index_granularity = 4096),
     PROJECTION by_user (SELECT tenant, user_id, session_id, version, row_count ORDER BY tenant, user_id, session_id)
         WITH SETTINGS (index_granularity = 4096),
+    PROJECTION by_traces (
+        SELECT tenant, trace_count, session_id, version, row_count ORDER BY tenant, trace_count, session_id
+    ) WITH SETTINGS (index_granularity = 4096),
+    PROJECTION by_errors (
+        SELECT tenant, error_count, session_id, version, row_count ORDER BY tenant, error_count, session_id
+    ) WITH SETTINGS (index_granularity = 4096),
     PROJECTION by_start (
         SELECT tenant, start_ns, end_ns, session_id, version, row_count ORDER BY tenant, start_ns, session_id
     ) WITH SETTINGS (index_granularity = 4096),
@@ -331,7 +336,7 @@ SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 256, min_compr
 CREATE TABLE IF NOT EXISTS agents.session_rollups ON CLUSTER 'main-1' AS agents.session_rollups_local
 ENGINE = Distributed('main-1', 'agents', 'session_rollups_local', cityHash64(tenant, session_id));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', 'd5b8cb31312dd562');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', '2831ae57cfcb5c48');
 
 -- How far an embedded process has rolled up: spans with a larger batch_seq are rolled up again at the next start.
 CREATE TABLE IF NOT EXISTS agents.rollup_checkpoints_local ON CLUSTER 'main-1'

@@ -15,12 +15,12 @@ from processor.store.session_sql import (
     all_sessions,
     candidates,
     count_sessions,
+    newest_at,
     newest_places,
     newest_sessions,
     one_session,
     page_of_ids,
     some_sessions,
-    tied_candidates,
     ties_are_read_in_order,
 )
 from processor.store.span_sql import count_spans, page_of_spans, rows_of_span, rows_of_trace, whole_span
@@ -56,7 +56,7 @@ SPAN = {"trace_id": EVIL, "span_id": EVIL, "service": EVIL, "name": EVIL, "start
 STATEMENTS = {
     "count_sessions": count_sessions("db", EVIL, WANTED),
     "candidates": candidates("db", EVIL, WANTED, "name", "asc", 1),
-    "tied_candidates": tied_candidates("db", EVIL, WANTED, "total_cost", 7, 1),
+    "newest_at": newest_at("db", EVIL, WANTED, "total_cost", 7, 1),
     "newest_places": newest_places("db", EVIL, WANTED, "name", [EVIL]),
     "newest_sessions": newest_sessions("db", EVIL, WANTED, "name", [EVIL]),
     "page_of_ids": page_of_ids("db", EVIL, WANTED, "name", "asc", 1, 2),

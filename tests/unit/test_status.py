@@ -8,7 +8,7 @@ from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from structlog.testing import capture_logs
 
-from processor.errors import ConfigError, Overloaded, Permanent, Retryable, TooLarge
+from processor.errors import ConfigError, Overloaded, Permanent, RateLimited, Retryable, TooLarge
 from processor.receiver.item_count import count_items
 from processor.receiver.status import AWAY_RETRY_S, MESSAGE_BYTES_MAX, failure_of
 from processor.signals import Signal
@@ -27,6 +27,7 @@ def _retry_s(status: Status) -> float | None:
     [
         (TooLarge("big"), code_pb2.RESOURCE_EXHAUSTED, 413, None, None),
         (Permanent("bad"), code_pb2.INVALID_ARGUMENT, 400, None, None),
+        (RateLimited("too fast", 2.5), code_pb2.RESOURCE_EXHAUSTED, 429, 2.5, "3"),
         (Overloaded("full", 1.5), code_pb2.UNAVAILABLE, 503, 1.5, "2"),
         (Overloaded("full", 0.0), code_pb2.UNAVAILABLE, 503, 0.0, "1"),
         (Retryable("away"), code_pb2.UNAVAILABLE, 503, AWAY_RETRY_S, "5"),
