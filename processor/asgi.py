@@ -76,6 +76,12 @@ class AsgiServer:
         """The bound port; 0 before `start`."""
         return self._port
 
+    @property
+    def dead(self) -> str:
+        """Why it answers no more although nobody stopped it; '' while it does."""
+        ended = self._task is not None and self._task.done()
+        return f"nothing answers on {self._endpoint} any more; restart the process" if ended else ""
+
     async def start(self) -> None:
         """Bind and serve; returns when requests are answered.
 

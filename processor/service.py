@@ -22,10 +22,12 @@ from processor.api.config import ApiConfig
 from processor.api.pool import QueryPool
 from processor.asgi import AsgiServer
 from processor.auth.extensions import Authenticators
-from processor.clickhouse_http.app import ClickHouseHttp
+from processor.clickhouse_http.app import PATHS, ClickHouseHttp
 from processor.clickhouse_http.engine import Engine
+from processor.clock import monotonic_s
 from processor.config import Config
 from processor.control.server import ControlServer
+from processor.debug.exporter import DebugExporter, DebugLog, ShownReader, ShownWriter
 from processor.exposure import exposures
 from processor.log.base import LogReader
 from processor.log.kafka.config import KafkaExporterConfig
@@ -47,8 +49,12 @@ from processor.store.data_directory import DataDirectory
 from processor.store.deletions import SessionDeletions
 from processor.store.purging import PurgeStore
 from processor.store.queries import SessionQueries
+from processor.telemetry.health import Health, health_app
+from processor.telemetry.logging import lines_counted
 from processor.telemetry.metrics import Metrics
-from processor.telemetry.server import health_app, metrics_app
+from processor.telemetry.requests import WatchedApi
+from processor.telemetry.server import metrics_app
+from processor.telemetry.traces import OwnTraces
 from processor.tls.config import TlsConfig
 from processor.tls.server import ServerTls
 from processor.worker import Worker, WorkerConfig
@@ -68,8 +74,9 @@ class Service:
         self._metrics = Metrics()
         self._stack: AsyncExitStack | None = None
         self._worker: Worker | None = None
-        self._conditions: list[Callable[[], bool]] = []
         self._draining: list[Callable[[], None]] = []
+        self._traces = OwnTraces(config.service.telemetry.traces, self._metrics)
+        self._health = Health()
         self._started = False
         self._ports: dict[str, int] = {}
 
@@ -81,7 +88,7 @@ class Service:
     @property
     def ready(self) -> bool:
         """Everything stands, the log takes spans, and the worker can store them."""
-        return self._started and all(holds() for holds in self._conditions)
+        return self._started and not self._health.missing
 
     async def crashed(self) -> BaseException:
         """Wait until a part has failed for good: only a restart mends it."""
@@ -102,7 +109,7 @@ class Service:
         if self._stack is not None:
             return
         async with AsyncExitStack() as stack:
-            stack.callback(self._conditions.clear)
+            stack.callback(self._health.forget)
             for section, warning in exposures(self._config):
                 _log.warning("exposed", section=section, warning=warning)
             stack.callback(self._draining.clear)
@@ -117,6 +124,7 @@ class Service:
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         gc.freeze()  # what stands now stands to the end; collections need not look at it again
         self._started = True
+        self._health.started()
         _log.info("started", **{f"{name}_port": port for name, port in self._ports.items()})
 
     async def drain(self) -> None:
@@ -125,6 +133,7 @@ class Service:
         if not self._started or not delay_s:
             return
         self._started = False
+        self._health.stopping()
         _log.info("draining", delay_s=delay_s)
         for drain in self._draining:
             drain()
@@ -135,20 +144,24 @@ class Service:
         self._started = False
         stack, self._stack = self._stack, None
         if stack is not None:
+            self._health.stopping()
             _log.info("stopping")
             await stack.aclose()
             _log.info("stopped")
 
     async def _start_telemetry(self, stack: AsyncExitStack) -> None:
         telemetry, health = self._config.service.telemetry, self._config.health_check
+        stack.enter_context(lines_counted(self._metrics))
+        self._metrics.ready.set_function(lambda: float(self.ready))
+        self._traces.start()
+        stack.push_async_callback(asyncio.to_thread, self._traces.stop)
         if telemetry.metrics.address:
             option = "service.telemetry.metrics.address"
             app, tls = metrics_app(self._metrics), telemetry.metrics.tls
             await self._serve(stack, "metrics", app, telemetry.metrics.address, option, tls)
         if health is not None:
             option = "extensions.health_check.endpoint"
-            app = health_app(lambda: self.ready)
-            await self._serve(stack, "health_check", app, health.endpoint, option, health.tls)
+            await self._serve(stack, "health_check", health_app(self._health), health.endpoint, option, health.tls)
 
     async def _start_worker(self, stack: AsyncExitStack) -> LogWriters:
         """The worker, where there is one, on the logs that it reads; the writing ends of logs in memory."""
@@ -159,17 +172,17 @@ class Service:
         directory = DataDirectory(exporter)
         directory.claim()
         stack.callback(directory.release)
-        store = await asyncio.to_thread(open_store, exporter)
+        store = await asyncio.to_thread(open_store, exporter, self._metrics)
         stack.push_async_callback(asyncio.to_thread, store.close)
         scratch = stack.enter_context(directory.scratch())
         readers, writers = self._logs(exporter.sending_queue)
-        purges = await asyncio.to_thread(PurgeStore, exporter)
+        purges = await asyncio.to_thread(PurgeStore, exporter, self._metrics)
         stack.push_async_callback(asyncio.to_thread, purges.close)
         budgets = await self._budgets(stack, exporter) if sessions.budgets.rules else None
-        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch, purges, budgets)
+        self._worker = worker = Worker(sessions, readers, store, self._metrics, scratch, purges, budgets, self._traces)
         stack.push_async_callback(worker.stop)
         await worker.start()
-        self._conditions.append(lambda: worker.healthy)
+        self._health.add("worker", lambda: worker.missing, lambda: worker.dead)
         if exporter.directory is not None:
             operations = Operations(self._config, held_up=self._held_up(worker))
             control = ControlServer(exporter.directory, operations.by_name())
@@ -209,15 +222,17 @@ class Service:
         deletions = await self._deletions(stack, sessions.deletion.block_days)
         who = self._authenticators.of(api.auth)
         app = create_app(pool, DEFAULT_TENANT, version("otel-sessions"), prices, deletions, who)
-        await self._serve(stack, "sessions_api", app, api.endpoint, "extensions.sessions_api.endpoint", api.tls)
+        watched = WatchedApi(app, "sessions_api", self._metrics, self._traces)
+        await self._serve(stack, "sessions_api", watched, api.endpoint, "extensions.sessions_api.endpoint", api.tls)
 
     async def _start_clickhouse_http(self, stack: AsyncExitStack) -> None:
         interface, exporter = self._config.clickhouse_http, self._config.exporters.clickhouse
         if interface is None or exporter is None:
             return
         engine = await asyncio.to_thread(Engine, exporter, interface)
-        app = ClickHouseHttp(engine, self._authenticators.of(interface.auth))
-        stack.push_async_callback(asyncio.to_thread, app.close)
+        queries = ClickHouseHttp(engine, self._authenticators.of(interface.auth))
+        stack.push_async_callback(asyncio.to_thread, queries.close)
+        app = WatchedApi(queries, "clickhouse_http", self._metrics, self._traces, PATHS)
         option = "extensions.clickhouse_http.endpoint"
         await self._serve(stack, "clickhouse_http", app, interface.endpoint, option, interface.tls)
 
@@ -243,6 +258,7 @@ class Service:
             signals = [signal for signal in Signal if kafka.topic_of(signal)]
             logs = await asyncio.gather(*(self._start_producer(stack, kafka, signal) for signal in signals))
             writers = dict(zip(signals, logs, strict=True))
+        writers = self._shown(writers)
         limits = RateLimits(otlp.limits) if otlp.limits.is_set else None
         receivers: dict[str, OtlpGrpcReceiver | OtlpHttpReceiver] = {}
         if (grpc := otlp.protocols.grpc) is not None:
@@ -269,7 +285,8 @@ class Service:
         stack.push_async_callback(log.close)
         await log.start()
         if signal is Signal.TRACES:  # a topic that only log records lack keeps no spans out
-            self._conditions.append(lambda: log.connected)
+            self._health.add("kafka", lambda: "" if log.connected else "no connection to the brokers; see the log")
+        self._health.add(signal.suffixed("kafka", "/"), dead=lambda: log.dead)
         self._observe_queue(signal.suffixed("kafka", "/"), log)
         return log
 
@@ -277,14 +294,31 @@ class Service:
         """The logs that the worker reads, and their other ends where those are in this process."""
         if (kafka := self._config.kafka_receiver) is not None:
             signals = [signal for signal in Signal if kafka.topic_of(signal)]
-            return {signal: KafkaLogReader(kafka.of(signal), self._metrics, signal=signal) for signal in signals}, {}
+            readers = {signal: KafkaLogReader(kafka.of(signal), self._metrics, signal=signal) for signal in signals}
+            spans = readers[Signal.TRACES]
+            self._health.add("kafka reader", lambda: spans.missing)
+            debug = None if self._config.otlp is not None else self._config.debug_exporter  # shown when it came in
+            if debug is None:
+                return readers, {}
+            return {signal: ShownReader(log, DebugExporter(debug, signal)) for signal, log in readers.items()}, {}
         logs = {signal: MemoryLog(queue) for signal in Signal}
         for signal, log in logs.items():
             self._observe_queue(signal.suffixed("clickhouse", "/"), log)
         return logs, logs
 
+    def _shown(self, writers: LogWriters) -> LogWriters:
+        """The same, beside the debug exporter; that alone where there are none."""
+        debug = self._config.debug_exporter
+        if debug is None:
+            return writers
+        if not writers:
+            return {signal: DebugLog(DebugExporter(debug, signal), signal) for signal in Signal}
+        return {signal: ShownWriter(log, DebugExporter(debug, signal)) for signal, log in writers.items()}
+
     def _observe_queue(self, exporter: str, log: KafkaProducerLog | MemoryLog) -> None:
         self._metrics.queue_bytes.labels(exporter).set_function(lambda: log.queued_bytes)
+        age_s = self._metrics.oldest_unflushed_s.labels(exporter)
+        age_s.set_function(lambda: log.oldest_s(monotonic_s()))
         self._metrics.queue_bytes_max.labels(exporter).set(log.queue_bytes_max)
 
     async def _serve(
@@ -296,4 +330,5 @@ class Service:
         await server.start()
         stack.push_async_callback(server.stop)
         self._draining.append(server.drain)
+        self._health.add(name, dead=lambda: server.dead)
         self._ports[name] = server.port

@@ -63,6 +63,8 @@ class RawPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         raw: Any = scope.get("raw_path")
-        if raw:
-            scope = {**scope, "path": raw.decode("ascii", "replace")}
-        await self._app(scope, receive, send)
+        inner = {**scope, "path": raw.decode("ascii", "replace")} if raw else scope
+        try:
+            await self._app(inner, receive, send)
+        finally:
+            scope["route"] = inner.get("route")  # for those around it, who know this scope alone

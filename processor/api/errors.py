@@ -101,7 +101,8 @@ def _invalid_path(_: Request, error: Exception) -> Response:
 
 def _unavailable(request: Request, error: Exception) -> Response:
     # The operator reads why; the caller learns nothing of the inside.
-    _log.warning("query_failed", path=request.url.path, error=str(error))
+    route = getattr(request.scope.get("route"), "path", "")  # not the path, in which ids of sessions stand
+    _log.warning("query_failed", route=route, error=str(error), action="the caller may retry; look at the store")
     return answer(503, "service_unavailable", "The store can't answer now; try again in a moment")
 
 

@@ -83,6 +83,6 @@ class Kept:
         try:
             self._make(key, make, worth)
         except OtelSessionsError as error:
-            _log.warning("answer_not_renewed", error=str(error))  # the next request tries again
+            _log.warning("answer_not_renewed", error=str(error), action="nothing, once: the next request tries again")
         finally:
             self._making.release()

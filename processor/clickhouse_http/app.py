@@ -32,6 +32,9 @@ Scope = MutableMapping[str, Any]
 
 _HEALTH_PATHS: Final = ("/ping", "/replicas_status")
 _QUERY_PATHS: Final = ("/", "/query", "")
+PATHS: Final = (*_HEALTH_PATHS, "/", "/query")
+"""Those that are known."""
+
 _KILL_AGAIN_S: Final = 0.2
 _OVERTIME_S: Final = 5.0  # after the engine's own limit, which it looks at between blocks
 
@@ -110,7 +113,7 @@ class ClickHouseHttp:
         except (QueryError, Gone, Stalled):
             raise
         except Exception as error:
-            _log.exception("query_failed")
+            _log.exception("query_failed", query_id=request.query_id, action="report it, this is a fault of ours")
             raise QueryError(UNKNOWN_EXCEPTION, "Internal error") from error
         finally:
             gone.cancel()

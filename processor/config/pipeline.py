@@ -3,6 +3,7 @@
     otlp ─> kafka                              receiver
             kafka ─> sessions ─> clickhouse    worker
     otlp ─────────> sessions ─> clickhouse     one process, the log between is in memory
+    otlp ─> debug                              shown, and kept by nobody; beside another exporter, shown as well
 
 Named like the Collector's, with one difference: `kafka` on both sides is one topic, so a pipeline that names it as
 exporter and as receiver runs both halves in one process.
@@ -10,7 +11,7 @@ exporter and as receiver runs both halves in one process.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from processor.errors import ConfigError
@@ -20,6 +21,7 @@ OTLP: Final = "otlp"
 KAFKA: Final = "kafka"
 SESSIONS: Final = "sessions"
 CLICKHOUSE: Final = "clickhouse"
+DEBUG: Final = "debug"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Pipeline:
         default=(SESSIONS,), metadata={"help": "`sessions` where rows are made; a receiver has none."}
     )
     exporters: tuple[str, ...] = field(
-        default=(CLICKHOUSE,), metadata={"help": "Defined exporters: kafka for a receiver, clickhouse for a worker."}
+        default=(CLICKHOUSE,),
+        metadata={"help": "Defined exporters: kafka for a receiver, clickhouse for a worker, debug for either."},
     )
 
     @property
@@ -58,11 +61,15 @@ class Pipeline:
         """
         if self.is_empty:
             return
+        if self.exporters == (DEBUG,) and (KAFKA in self.receivers or self.works):
+            raise ConfigError(
+                f"{path}.exporters: {DEBUG} alone shows what {OTLP} receives; name {CLICKHOUSE} or {KAFKA} beside it"
+            )
         to_kafka, from_kafka = KAFKA in self.exporters, KAFKA in self.receivers
         if not self.receivers:
             raise ConfigError(f"{path}.receivers: empty; name {OTLP} or {KAFKA}")
         if not self.exporters:
-            raise ConfigError(f"{path}.exporters: empty; name {CLICKHOUSE} or {KAFKA}")
+            raise ConfigError(f"{path}.exporters: empty; name {CLICKHOUSE}, {KAFKA} or {DEBUG}")
         if self.works != (CLICKHOUSE in self.exporters):
             raise ConfigError(f"{path}: the processor {SESSIONS} and the exporter {CLICKHOUSE} need each other")
         if to_kafka and not self.receives:
@@ -75,8 +82,18 @@ class Pipeline:
             raise ConfigError(f"{path}.receivers: {SESSIONS} takes its spans from {KAFKA} here; name it too")
 
 
-def pipeline_of(role: Role, *, has_kafka: bool) -> Pipeline:
-    """What a process of that role connects. `has_kafka` says that both sides of Kafka are defined."""
+def pipeline_of(role: Role, *, has_kafka: bool, shows: bool = False) -> Pipeline:
+    """What a process of that role connects.
+
+    `has_kafka` says that both sides of Kafka are defined, `shows` that `debug` is to stand beside the other exporters.
+    """
+    pipeline = _pipeline_of(role, has_kafka=has_kafka)
+    if shows and not pipeline.is_empty:
+        return replace(pipeline, exporters=(*pipeline.exporters, DEBUG))
+    return pipeline
+
+
+def _pipeline_of(role: Role, *, has_kafka: bool) -> Pipeline:
     match role:
         case Role.RECEIVER:
             return Pipeline((OTLP,), (), (KAFKA,))

@@ -15,7 +15,8 @@ from processor.api.config import ApiConfig
 from processor.auth.config import AuthConfig, BearerTokenAuthConfig, OidcConfig
 from processor.clickhouse_http.config import ClickHouseHttpConfig
 from processor.config.fields import nearest
-from processor.config.pipeline import KAFKA, Pipeline, pipeline_of
+from processor.config.pipeline import DEBUG, KAFKA, Pipeline, pipeline_of
+from processor.debug.config import DebugExporterConfig
 from processor.draining import DrainConfig
 from processor.errors import ConfigError
 from processor.log.kafka.config import KafkaExporterConfig, KafkaReceiverConfig
@@ -25,8 +26,10 @@ from processor.receiver.otlp_http import OtlpHttpConfig
 from processor.receiver.rate_limits import RateLimitsConfig
 from processor.role import Role
 from processor.store.connection import CHDB, StoreConfig
+from processor.telemetry.health import HealthConfig
 from processor.telemetry.logging import LogsConfig
-from processor.telemetry.server import HealthConfig, MetricsServerConfig
+from processor.telemetry.server import MetricsServerConfig
+from processor.telemetry.traces import TracesConfig
 from processor.tls.config import TlsConfig
 from processor.worker import WorkerConfig
 
@@ -97,6 +100,13 @@ class Exporters:
         default=None,
         metadata={"help": "Spans to Kafka, for workers to take; not there is none, empty is every default."},
     )
+    debug: DebugExporterConfig | None = field(
+        default=None,
+        metadata={
+            "help": "Shows what goes through, in the log, where a pipeline names it; not there is none, empty is every "
+            "default."
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,9 @@ class Telemetry:
 
     metrics: MetricsServerConfig = field(default_factory=MetricsServerConfig)
     logs: LogsConfig = field(default_factory=LogsConfig)
+    traces: TracesConfig | None = field(
+        default=None, metadata={"help": "Spans about this process, to an OTLP endpoint; not there is none."}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +249,8 @@ class Config:
             extensions = self._served(HEALTH_CHECK)
         elif role is Role.API:
             extensions = self._served(HEALTH_CHECK, SESSIONS_API)
-        pipelines = Pipelines(pipeline_of(role, has_kafka=has_kafka))
+        shows = DEBUG in self.service.pipelines.traces.exporters
+        pipelines = Pipelines(pipeline_of(role, has_kafka=has_kafka, shows=shows))
         try:
             return replace(self, service=replace(self.service, extensions=extensions, pipelines=pipelines))
         except ConfigError as error:
@@ -254,6 +268,11 @@ class Config:
     def kafka_exporter(self) -> KafkaExporterConfig | None:
         """Where the OTLP receiver writes to, None where that is memory."""
         return self.exporters.kafka if KAFKA in self.service.pipelines.traces.exporters else None
+
+    @property
+    def debug_exporter(self) -> DebugExporterConfig | None:
+        """How requests are shown, None where they are not."""
+        return self.exporters.debug if DEBUG in self.service.pipelines.traces.exporters else None
 
     @property
     def kafka_receiver(self) -> KafkaReceiverConfig | None:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from processor.clock import monotonic_s
 from processor.errors import OtelSessionsError, Overloaded, Retryable
 from processor.log.base import Receipt, Record
 
@@ -39,7 +40,9 @@ class MemoryLog:
     def __init__(self, config: MemoryLogConfig) -> None:
         self._bytes_max = config.queue_bytes_max
         self._waiting: deque[Record] = deque()
-        self._pending: dict[Record, asyncio.Future[Receipt]] = {}
+        self._pending: dict[
+            Record, tuple[asyncio.Future[Receipt], float]
+        ] = {}  # with the time of arrival, in its order
         self._bytes = 0
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
@@ -49,6 +52,11 @@ class MemoryLog:
     def queued_bytes(self) -> int:
         """Bytes of all requests not yet acknowledged."""
         return self._bytes
+
+    def oldest_s(self, now_s: float) -> float:
+        """Age of the oldest request not yet acknowledged; 0 for none. `now_s` is monotonic."""
+        _, arrived_s = next(iter(self._pending.values()), (None, now_s))
+        return now_s - arrived_s
 
     @property
     def queue_bytes_max(self) -> int:
@@ -66,7 +74,7 @@ class MemoryLog:
             )
         record = Record(tenant, value)
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._pending[record] = future
+        self._pending[record] = future, monotonic_s()
         self._waiting.append(record)
         self._bytes += len(value)
         self._waiting_bytes += len(value)
@@ -110,7 +118,7 @@ class MemoryLog:
     def acknowledge(self, records: Sequence[Record], outcomes: Sequence[Receipt | OtelSessionsError]) -> None:
         """Answer the appends that wait for these records."""
         for record, outcome in zip(records, outcomes, strict=True):
-            future = self._pending.pop(record)
+            future, _ = self._pending.pop(record)
             self._bytes -= len(record.value)
             if future.done():
                 continue

@@ -24,6 +24,8 @@ from processor.telemetry.metrics import Metrics
 
 _RECEIVER = "otlp"
 _BUSY_RETRY_S = 1.0
+_OK = {"grpc": "OK", "http": "200"}
+_CANCELLED = {"grpc": "CANCELLED", "http": "503"}  # over HTTP only a stop cancels, and the client is told to retry
 
 
 LogWriters: TypeAlias = Mapping[Signal, LogWriter]
@@ -52,6 +54,8 @@ class Intake:
         self._requests = 0
         self._transport = transport
         self._outcomes = metrics.requests
+        self._answers = metrics.responses
+        self._answered_ok = metrics.responses.labels(transport, _OK[transport])
         self._ok = metrics.requests.labels(transport, "ok")
         self._accepted = {signal: metrics.of(signal).accepted.labels(_RECEIVER, transport) for signal in Signal}
         self._refused = {signal: metrics.of(signal).refused.labels(_RECEIVER, transport) for signal in Signal}
@@ -72,6 +76,7 @@ class Intake:
             return await self._take(signal, authorization, read)
         except asyncio.CancelledError:
             self._count("cancelled")
+            self._answers.labels(self._transport, _CANCELLED[self._transport]).inc()
             raise
         finally:
             self._requests -= 1
@@ -86,6 +91,7 @@ class Intake:
             log = self._logs.get(signal)
             if log is None:
                 self._count("ignored")
+                self._answered_ok.inc()
                 return Receipt()
             # An empty request is a success; the log has no use for it.
             receipt = await self._append(log, identity.tenant, signal, value) if value else Receipt()
@@ -96,6 +102,7 @@ class Intake:
             self._refused_items.labels(signal.value, failure.outcome).inc(items)
             return self.refuse(failure)
         self._accepted[signal].inc(receipt.accepted_spans)
+        self._answered_ok.inc()
         if receipt.rejected_spans:
             self._refused[signal].inc(receipt.rejected_spans)
             self._count("partial")
@@ -120,7 +127,13 @@ class Intake:
     def refuse(self, failure: Failure) -> Failure:
         """Count a request that is refused, also one refused before it was read."""
         self._count(failure.outcome)
+        status = failure.grpc_name if self._transport == "grpc" else str(failure.http_status)
+        self._answers.labels(self._transport, status).inc()
         return failure
+
+    def unimplemented(self) -> None:
+        """Count a call of a method that is none of ours."""
+        self._answers.labels(self._transport, "UNIMPLEMENTED").inc()
 
     def _count(self, outcome: str) -> None:
         self._outcomes.labels(self._transport, outcome).inc()

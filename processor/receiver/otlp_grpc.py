@@ -187,12 +187,16 @@ class _Handlers(grpc.GenericRpcHandler):
     """Finds the handler of a method path; an unknown path is UNIMPLEMENTED."""
 
     def __init__(self, intake: Intake) -> None:
+        self._intake = intake
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             path: grpc.stream_unary_rpc_method_handler(_export(intake, signal)) for path, signal in _SIGNALS.items()
         }
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        return self._handlers.get(handler_call_details.method)
+        handler = self._handlers.get(handler_call_details.method)
+        if handler is None:
+            self._intake.unimplemented()
+        return handler
 
 
 def _export(intake: Intake, signal: Signal) -> _Behaviour:

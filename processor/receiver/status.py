@@ -28,6 +28,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped, unused-
 
 from processor.auth.authenticator import CHALLENGE
 from processor.errors import Overloaded, Permanent, PermissionDenied, RateLimited, Retryable, TooLarge, Unauthenticated
+from processor.telemetry.faults import places
 
 AWAY_RETRY_S = 5.0
 """Seconds to wait before asking a log that is away again."""
@@ -51,6 +52,11 @@ class Failure:
     message: str
     retry_s: float | None = None
     headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def grpc_name(self) -> str:
+        """The gRPC code by its name."""
+        return str(code_pb2.Code.Name(self.grpc_code))
 
     def rpc_status(self) -> Status:
         """The rich status: gRPC trailer `grpc-status-details-bin`, or the body of an HTTP error."""
@@ -83,7 +89,12 @@ def failure_of(error: Exception) -> Failure:
         case Retryable():
             return _later(error)
         case _:
-            _log.error("unexpected error while receiving a request", exc_info=error)
+            _log.error(
+                "request_not_received",
+                error=type(error).__name__,
+                places=places(error),
+                action="its exporter retries; report it, this is a fault of ours",
+            )
             message = "internal error; retry, and see the log of the receiver"
             return Failure("unexpected", code_pb2.UNAVAILABLE, 503, message, AWAY_RETRY_S)
 

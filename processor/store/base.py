@@ -107,5 +107,8 @@ class Store(DeletedStore, Protocol):
     def unbound_span_count(self) -> int:
         """Spans that no session claims."""
 
+    def unpriced_span_count(self) -> int:
+        """Spans with tokens and no price, over all sessions."""
+
     def close(self) -> None:
         """Release the store. Safe to call twice."""

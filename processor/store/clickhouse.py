@@ -22,8 +22,10 @@ from processor.model import SESSION_ROLLUPS, SESSION_SPANS
 from processor.store.connection import StoreConfig, connect, driver_errors_translated
 from processor.store.deleted import DeletedRows
 from processor.store.literals import any_of, quoted
+from processor.store.observed import Observed
 from processor.store.rollup_sql import session_rollups
 from processor.store.schema import check_schema, migrate_schema
+from processor.telemetry.metrics import Metrics
 
 KEYS_MAX: Final = 5_000  # keys in one IN list
 PAGE: Final = 500_000  # keys read at once when all are read
@@ -45,7 +47,7 @@ _SESSION_SIZES: Final = pl.Schema(
 )
 
 
-def open_store(config: StoreConfig) -> ClickHouseStore:
+def open_store(config: StoreConfig, metrics: Metrics | None = None) -> ClickHouseStore:
     """Connect and bring the tables up to date, or only check them where the configuration says so.
 
     Errors: those of `connect`, `migrate_schema` and `check_schema`; `ConfigError` for tables that were only checked and
@@ -61,13 +63,15 @@ def open_store(config: StoreConfig) -> ClickHouseStore:
                 "false; see 'otel-sessions schema check', and run 'otel-sessions schema migrate' as a user who may "
                 "create tables"
             )
-        return ClickHouseStore(config)
+        return ClickHouseStore(config, metrics)
 
 
 class ClickHouseStore(DeletedRows):
     """`Store` on clients of its own: two for spans, one for rollups, so that none waits for another."""
 
-    def __init__(self, config: StoreConfig) -> None:
+    def __init__(self, config: StoreConfig, metrics: Metrics | None = None) -> None:
+        """Without `metrics`, nobody looks at what statements take."""
+        self._observed = Observed(metrics or Metrics())
         self._database = config.database
         self._embedded = config.directory is not None
         self.loses_spans = config.ttl.spans_days > 0
@@ -190,6 +194,10 @@ class ClickHouseStore(DeletedRows):
         """Sum over the newest row of each trace."""
         return self._number(f"SELECT sum(unbound_span_count) FROM {self._database}.trace_sessions FINAL")
 
+    def unpriced_span_count(self) -> int:
+        """Sum over the newest row of each session."""
+        return self._number(f"SELECT sum(unpriced_span_count) FROM {self._database}.session_rollups FINAL")
+
     def close(self) -> None:
         """Close the clients."""
         self._wide.close()
@@ -198,13 +206,14 @@ class ClickHouseStore(DeletedRows):
 
     def _insert(self, client: Any, table: str, rows: pa.Table) -> None:
         if rows.num_rows:
-            with driver_errors_translated():
+            with self._observed.insert(table, rows.num_rows, rows.nbytes), driver_errors_translated():
                 client.insert_arrow(f"{self._database}.{table}", rows, settings=_INSERT)
 
     def _insert_file(self, client: Any, table: str, rows: Path) -> None:
-        with pa.memory_map(str(rows)) as file:
-            columns = pa.ipc.open_stream(file).schema.names
-        with driver_errors_translated():
+        with pa.memory_map(str(rows)) as file, pa.ipc.open_stream(file) as stream:
+            columns = stream.schema.names
+            count = sum(batch.num_rows for batch in stream)
+        with self._observed.insert(table, count, rows.stat().st_size), driver_errors_translated():
             if not self._embedded:
                 with rows.open("rb") as file:
                     client.raw_insert(f"{self._database}.{table}", columns, file, settings=_INSERT, fmt="ArrowStream")
@@ -224,7 +233,7 @@ class ClickHouseStore(DeletedRows):
         return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
 
     def _read(self, query: str, schema: pl.Schema) -> pl.DataFrame:
-        with driver_errors_translated():
+        with self._observed.select(), driver_errors_translated():
             table = self._rollups.query_arrow(query, use_strings=True)
         frame = cast(pl.DataFrame, pl.from_arrow(table))
         return frame.cast(schema) if len(frame) else pl.DataFrame(schema=schema)
@@ -252,5 +261,5 @@ class ClickHouseStore(DeletedRows):
         return int(self._row(query)[0])
 
     def _row(self, query: str) -> tuple[Any, ...]:
-        with driver_errors_translated():
+        with self._observed.select(), driver_errors_translated():
             return tuple(self._rollups.query(query).result_rows[0])

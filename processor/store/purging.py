@@ -19,6 +19,7 @@ from processor.store.connection import StoreConfig, driver_errors_translated
 from processor.store.deleted import DUE
 from processor.store.literals import any_of, listed
 from processor.store.removal import Removal, conditions, session_conditions
+from processor.telemetry.metrics import Metrics
 
 TRACES_PAGE: Final = 500  # traces whose spans are read at once
 _TOMBSTONES: Final = pl.Schema(
@@ -47,8 +48,8 @@ class Pending:
 class PurgeStore(ClickHouseStore):
     """A store with clients of its own, so that no tick waits for a purge."""
 
-    def __init__(self, config: StoreConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: StoreConfig, metrics: Metrics | None = None) -> None:
+        super().__init__(config, metrics)
         self._target = config.target
 
     def pending(self) -> Pending:

@@ -106,7 +106,9 @@ class Decoding:
             return await asyncio.get_running_loop().run_in_executor(executor, work)
         except BrokenProcessPool:
             if self._executor is executor:  # and not replaced by another batch that met the same end
-                _log.error("decoder_died")
+                _log.error(
+                    "decoder_died", action="nothing, once: another is started; else look for what kills it, like memory"
+                )
                 self._executor = None
             raise
 

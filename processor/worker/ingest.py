@@ -21,7 +21,9 @@ from processor.errors import OtelSessionsError, Permanent, Retryable
 from processor.log.base import LogReader, Record
 from processor.signals import Signal
 from processor.store.base import Store
+from processor.telemetry.faults import places
 from processor.telemetry.metrics import Metrics
+from processor.telemetry.traces import OwnTraces, Work
 from processor.worker.batch import WIDE_TABLES, WrittenBatch
 from processor.worker.config import WorkerConfig
 from processor.worker.decoding import Decoding
@@ -45,8 +47,8 @@ class _Decoded:
     batch: WrittenBatch | None
 
 
-_DecodeQueue: TypeAlias = "asyncio.Queue[tuple[int, asyncio.Task[list[_Decoded]]] | None]"
-"""A poll each: the first of its numbers, and what becomes of it."""
+_DecodeQueue: TypeAlias = "asyncio.Queue[tuple[int, Work, asyncio.Task[list[_Decoded]]] | None]"
+"""A poll each: the first of its numbers, the span of it, and what becomes of it."""
 
 
 class Ingest:
@@ -64,6 +66,7 @@ class Ingest:
         threads: Threads,
         gate: Gate,
         metrics: Metrics,
+        traces: OwnTraces | None = None,
     ) -> None:
         self._gate = gate
         self._config = config
@@ -75,6 +78,8 @@ class Ingest:
         self._decoding = decoding
         self._threads = threads
         self._metrics = metrics
+        self._traces = traces or OwnTraces(None, metrics)
+        self._polled_s: dict[int, float] = {}  # when, by first number, in their order: what is not written yet
         self._counted = metrics.of(signal)
         self._numbers = numbers
         self._uncommitted: deque[tuple[int, Sequence[Record]]] = deque()  # with the number of their batch
@@ -96,6 +101,10 @@ class Ingest:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
+    def oldest_s(self, now_s: float) -> float:
+        """Since when the oldest poll has waited to be stored; 0 for none. Seconds; `now_s` is monotonic."""
+        return now_s - next(iter(self._polled_s.values()), now_s)
+
     def give_up(self) -> None:
         """Try nothing again: what fails from here on is left to the exporters, or to the next start."""
         self._give_up.set()
@@ -112,34 +121,50 @@ class Ingest:
             await room()
             # Numbers in the order of writing, also where a poll has to be decoded record by record.
             first = self._numbers.take(1 + len(records))
-            await decoding.put((first, asyncio.create_task(self._decode(records, first))))
+            self._polled_s[first] = monotonic_s()
+            work = self._traces.batch("batch", [record.value for record in records], signal=self._signal.value)
+            await decoding.put((first, work, asyncio.create_task(self._decode(records, first, work))))
         await decoding.put(None)
 
     async def _write(self, decoding: _DecodeQueue) -> None:
         while polled := await decoding.get():
-            first, decoded = polled
-            for batch in await decoded:
-                await self._store_batch(batch)
+            first, work, decoded = polled
+            with work:
+                for batch in await decoded:
+                    await self._store_batch(batch, work)
+            del self._polled_s[first]
             if not self._left_behind:  # else it stays outstanding: no signal may commit past what comes again
                 self._numbers.settle(first)
 
-    async def _decode(self, records: Sequence[Record], batch_seq: int) -> list[_Decoded]:
+    async def _decode(self, records: Sequence[Record], batch_seq: int, work: Work) -> list[_Decoded]:
         """The records as batches: one, unless a record trips us over: it is refused, the rest is not."""
         while True:
             try:
-                with self._metrics.batch_seconds.labels("decode").time():
+                with self._metrics.batch_seconds.labels("decode").time(), work.step("decode"):
                     return [_Decoded(records, batch_seq, await self._decoding.batch(self._signal, records, batch_seq))]
             except Retryable as error:  # nothing is wrong with the records
                 self.failed = True
-                _log.error("decoding_failed", signal=self._signal.value, error=str(error))
+                _log.error(
+                    "decoding_failed",
+                    signal=self._signal.value,
+                    error=str(error),
+                    action="it is tried again; see to room for temporary files, and to memory",
+                )
                 if not self._log.redelivers:
                     self._log.acknowledge(records, [error for _ in records])
                     return []
-            except Exception:
+            except Exception as error:
                 if len(records) > 1:
-                    pieces = [await self._decode([record], batch_seq + 1 + i) for i, record in enumerate(records)]
+                    pieces = [await self._decode([record], batch_seq + 1 + i, work) for i, record in enumerate(records)]
                     return [decoded for piece in pieces for decoded in piece]
-                _log.exception("record_not_understood", signal=self._signal.value, bytes=len(records[0].value))
+                _log.error(
+                    "record_not_understood",
+                    signal=self._signal.value,
+                    bytes=len(records[0].value),
+                    error=type(error).__name__,
+                    places=places(error),
+                    action="its exporter is told, or it is a dead letter; report it, this is a fault of ours",
+                )
                 self._log.acknowledge(
                     records, [Permanent(f"the {self._signal.value} request can't be processed; see the server's log")]
                 )
@@ -148,7 +173,7 @@ class Ingest:
             if self._give_up.is_set():
                 return [_Decoded(records, batch_seq, None)]
 
-    async def _store_batch(self, decoded: _Decoded) -> None:
+    async def _store_batch(self, decoded: _Decoded, work: Work) -> None:
         """Write one batch and answer its records."""
         batch = decoded.batch
         if batch is None:
@@ -156,20 +181,22 @@ class Ingest:
             return
         try:
             if not self._left_behind:  # a commit of a later batch would say that what was left is rolled up
-                await self._store_and_answer(decoded.records, decoded.batch_seq, batch)
+                await self._store_and_answer(decoded.records, decoded.batch_seq, batch, work)
         finally:
             batch.remove()
 
-    async def _store_and_answer(self, records: Sequence[Record], batch_seq: int, batch: WrittenBatch) -> None:
+    async def _store_and_answer(
+        self, records: Sequence[Record], batch_seq: int, batch: WrittenBatch, work: Work
+    ) -> None:
         for reason, count in batch.rejected.items():
             self._counted.rejected.labels(reason).inc(count)
         for limit, count in batch.limited.items():
             self._metrics.limited.labels(self._signal.value, limit).inc(count)
         whole = all(record.has_whole_traces for record in records)
-        stored = await self._is_stored(batch_seq, batch, whole)
+        stored = await self._is_stored(batch_seq, batch, whole, work)
         while not stored and self._log.redelivers and not self._give_up.is_set():
             await within(self._give_up, _RETRY_S)
-            stored = await self._is_stored(batch_seq, batch, whole)
+            stored = await self._is_stored(batch_seq, batch, whole, work)
         if stored:
             self._log.acknowledge(records, batch.outcomes)
             if self._log.redelivers:
@@ -182,12 +209,14 @@ class Ingest:
                 records, [Retryable(f"the store did not take the {self._signal.item}s; retry") for _ in records]
             )
 
-    async def _is_stored(self, batch_seq: int, batch: WrittenBatch, whole: bool) -> bool:
+    async def _is_stored(self, batch_seq: int, batch: WrittenBatch, whole: bool, work: Work) -> bool:
         """Write one batch. False says that the store did not take it, or not all of it."""
         try:
             narrow = await self._threads.run("insert narrow", batch.read_narrow)
+            step = work.step("insert", items=batch.items, rows=batch.wide_rows, session_spans=batch.session_spans)
             async with self._gate.passing():
-                await self._insert(batch_seq, batch, narrow, whole)
+                with step:
+                    await self._insert(batch_seq, batch, narrow, whole)
         except Exception as error:
             self.failed = True
             self._counted.send_failed.labels(_EXPORTER).inc(batch.items)
@@ -197,6 +226,7 @@ class Ingest:
                 signal=self._signal.value,
                 items=batch.items,
                 error=str(error),
+                action="it is tried again, or exporters are told to retry; look at the store",
                 exc_info=unexpected,
             )
             return False

@@ -49,7 +49,12 @@ class Purging:
                 await self._once(purge)
             except Exception as error:
                 unexpected = not isinstance(error, OtelSessionsError)
-                _log.error("purge_failed", error=str(error), exc_info=unexpected)
+                _log.error(
+                    "purge_failed",
+                    error=str(error),
+                    action="it is tried again, and deleted sessions stay hidden; look at system.mutations of the store",
+                    exc_info=unexpected,
+                )
             await within(self._ended, self._interval_s)
 
     async def _once(self, purge: Purge) -> None:

@@ -14,11 +14,13 @@ Single-threaded: the worker runs ticks one after the other in a thread; what may
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
+from prometheus_client import Gauge
 
 from processor.clock import monotonic_s
 from processor.pricing.prices import Prices
@@ -36,6 +38,7 @@ from processor.worker.seen import SeenKeys
 
 _SPANS_AT_ONCE: Final = 50_000  # in memory as copies while they are rolled up
 _COUNT_INTERVAL_S: Final = 2.0
+_COUNT_QUICK_S: Final = 0.05  # beyond it the next number waits for another tick
 _COUNT_PAUSE: Final = 50  # times as long as the count took
 _WRITING_S_MAX: Final = 3600  # between the time that a row bears and the moment when all can read it; clocks may differ
 
@@ -139,7 +142,10 @@ class Rollups:
         self._rolled_up_to = 0
         self._alone = False  # no other process writes to this store
         self._waiting_since_s: float | None = None  # of what the last tick left
-        self._unbound_is_stale = True
+        self._counts: deque[tuple[Gauge, Callable[[], int]]] = deque(
+            [(metrics.unbound_spans, store.unbound_span_count), (metrics.unpriced_spans, store.unpriced_span_count)]
+        )
+        self._stale_counts = len(self._counts)
         self._next_count_s = 0.0
 
     def resume(self, now_s: float) -> int:
@@ -237,7 +243,7 @@ class Rollups:
             self._look_for_deletions()
         self._write_checkpoint()
         self._observe()
-        self._count_unbound(now_s, changed)
+        self._count_spans(now_s, changed)
 
     def _look_for_deletions(self) -> None:
         """Before rows are written, so that those of deleted sessions are not; and after, for the ones that were."""
@@ -381,15 +387,19 @@ class Rollups:
         self._metrics.dirty_sessions.set(len(self._sessions))
         self._metrics.remembered_spans.set(len(self._recent))
 
-    def _count_unbound(self, now_s: float, changed: bool) -> None:
-        """Ask the store, when a trace has changed, for a fiftieth of the time at most."""
-        self._unbound_is_stale |= changed
-        if not self._unbound_is_stale or now_s < self._next_count_s:
-            return
+    def _count_spans(self, now_s: float, changed: bool) -> None:
+        """Ask the store for one number after the other, when a trace has changed, a fiftieth of the time at most."""
+        if changed:
+            self._stale_counts = len(self._counts)
         started_s = monotonic_s()
-        self._metrics.unbound_spans.set(self._store.unbound_span_count())
-        self._next_count_s = now_s + max(_COUNT_INTERVAL_S, _COUNT_PAUSE * (monotonic_s() - started_s))
-        self._unbound_is_stale = False
+        while self._stale_counts and now_s >= self._next_count_s:
+            gauge, count = self._counts[0]
+            gauge.set(count())
+            self._counts.rotate(-1)
+            self._stale_counts -= 1
+            took_s = monotonic_s() - started_s
+            if took_s > _COUNT_QUICK_S or not self._stale_counts:
+                self._next_count_s = now_s + max(_COUNT_INTERVAL_S, _COUNT_PAUSE * took_s)
 
     def lag_s(self, now_s: float) -> float:
         """Age of the oldest stored span that its session does not show yet. Any thread."""

@@ -15,6 +15,7 @@ import structlog
 from processor.clock import monotonic_s
 from processor.errors import OtelSessionsError
 from processor.telemetry.metrics import Metrics
+from processor.telemetry.traces import OwnTraces
 from processor.worker.gate import Gate
 from processor.worker.rollups import RollupConfig, Rollups
 from processor.worker.threads import Threads, within
@@ -35,8 +36,10 @@ class Ticks:
         threads: Threads,
         gate: Gate,
         metrics: Metrics,
+        traces: OwnTraces | None = None,
     ) -> None:
         self._gate = gate
+        self._traces = traces or OwnTraces(None, metrics)
         self._config = config
         self._rollups = rollups
         self._commit = commit
@@ -59,7 +62,12 @@ class Ticks:
             except Exception as error:
                 self.failed = True
                 unexpected = not isinstance(error, OtelSessionsError)
-                _log.error("rollup_tick_failed", error=str(error), exc_info=unexpected)
+                _log.error(
+                    "rollup_tick_failed",
+                    error=str(error),
+                    action="it is tried again, and sessions are late; look at the store",
+                    exc_info=unexpected,
+                )
             self._ticked.set()
             took_s = monotonic_s() - started_s
             self._metrics.tick_seconds.observe(took_s)
@@ -96,14 +104,21 @@ class Ticks:
         until_s = None if timeout_s is None else monotonic_s() + timeout_s
         while not self._rollups.is_current:
             if until_s is not None and monotonic_s() >= until_s:
-                _log.warning("rollups_left_for_next_start", error=f"not current after {timeout_s:g} s (stop_timeout_s)")
+                _log.warning(
+                    "rollups_left_for_next_start",
+                    error=f"not current after {timeout_s:g} s (stop_timeout_s)",
+                    action="nothing: the next start makes them",
+                )
                 break
             await self._roll_up(monotonic_s(), force=True)
         await self._commit(self._rollups.rolled_up_to)
 
     async def _tick(self, now_s: float, *, force: bool) -> None:
-        await self._roll_up(now_s, force=force)
-        await self._commit(self._rollups.rolled_up_to)
+        with self._traces.tick("tick") as work:
+            with work.step("roll up"):
+                await self._roll_up(now_s, force=force)
+            with work.step("commit"):
+                await self._commit(self._rollups.rolled_up_to)
 
     async def _roll_up(self, now_s: float, *, force: bool) -> None:
         async with self._gate.passing():

@@ -25,6 +25,7 @@ from processor.store.base import Store
 from processor.store.budgeting import BudgetStore
 from processor.store.purging import PurgeStore
 from processor.telemetry.metrics import Metrics
+from processor.telemetry.traces import OwnTraces
 from processor.worker.budgets.delivery import Delivery
 from processor.worker.budgets.watch import BudgetWatch
 from processor.worker.config import WorkerConfig
@@ -66,6 +67,7 @@ class Worker:
         scratch: Path,
         purges: PurgeStore | None = None,
         budgets: Budgets | None = None,
+        traces: OwnTraces | None = None,
     ) -> None:
         self._config = config
         self._store = store
@@ -83,9 +85,9 @@ class Worker:
             self._delivery = Delivery(config.budgets, budgets.delivering, self._threads, metrics)
             watch = BudgetWatch(budgets.watching, config.budgets.rules, _now_ms, self._delivery.hurry)
         self._rollups = Rollups(store, config.rollups, metrics, prices, self._numbers, watch)
-        parts = (store, self._rollups, self._numbers, self._decoding, self._threads, self.gate, metrics)
+        parts = (store, self._rollups, self._numbers, self._decoding, self._threads, self.gate, metrics, traces)
         self._ingests = {signal: Ingest(config, signal, log, *parts) for signal, log in logs.items()}
-        self._ticks = Ticks(config.rollups, self._rollups, self._commit, self._threads, self.gate, metrics)
+        self._ticks = Ticks(config.rollups, self._rollups, self._commit, self._threads, self.gate, metrics, traces)
         purge = Purge(purges, prices, metrics) if purges else None
         self._purging = Purging(config.deletion.purge_interval_s, purge, self._threads, self.gate, metrics)
         self._ingesting: list[asyncio.Task[None]] = []
@@ -94,8 +96,24 @@ class Worker:
     @property
     def healthy(self) -> bool:
         """Whether the last writes to the store worked and all loops run."""
-        running = self._ticking is not None and not any(task.done() for task in (*self._ingesting, self._ticking))
-        return running and not self._ticks.failed and not any(ingest.failed for ingest in self._ingests.values())
+        return not (self.missing or self.dead)
+
+    @property
+    def missing(self) -> str:
+        """What keeps spans from being stored or shown now, and may come back by itself; '' for nothing."""
+        if self._ticking is None or any(task.done() for task in (*self._ingesting, self._ticking)):
+            return "the worker does not run"
+        failed = [signal.value for signal, ingest in self._ingests.items() if ingest.failed]
+        if failed:
+            return f"the last batch of {', '.join(failed)} was not stored; see the log and the store"
+        return "the last rollup was not written; see the log and the store" if self._ticks.failed else ""
+
+    @property
+    def dead(self) -> str:
+        """Which loop has failed for good; '' for none."""
+        tasks = {task.get_name(): task for task in (*self._ingesting, *([self._ticking] if self._ticking else []))}
+        failed = [name for name, task in tasks.items() if task.done() and not task.cancelled() and task.exception()]
+        return f"the loop of {', '.join(failed)} has failed; restart the process" if failed else ""
 
     async def start(self) -> None:
         """Resume from the store, then begin to poll and to tick. Safe to call twice.
@@ -116,9 +134,15 @@ class Worker:
                 await log.start(self._learn if signal is Signal.TRACES else _nothing_to_learn)
         finally:
             await decoding
+        for signal, ingest in self._ingests.items():
+            if self._logs[signal].redelivers:  # else a log in memory knows since when its requests wait
+                self._observe_age(signal, ingest)
         self._metrics.rollup_lag_s.set_function(lambda: self._rollups.lag_s(monotonic_s()))
-        self._ingesting = [asyncio.create_task(ingest.run(self._ticks.room)) for ingest in self._ingests.values()]
-        self._ticking = asyncio.create_task(self._ticks.run())
+        self._ingesting = [
+            asyncio.create_task(ingest.run(self._ticks.room), name=signal.value)
+            for signal, ingest in self._ingests.items()
+        ]
+        self._ticking = asyncio.create_task(self._ticks.run(), name="rollups")
         self._purging.start()
         if self._delivery is not None:
             self._delivery.start()
@@ -152,7 +176,9 @@ class Worker:
             try:
                 await self._ticks.settle(self._config.stop_timeout_s)
             except OtelSessionsError as error:
-                _log.warning("rollups_left_for_next_start", error=str(error))
+                _log.warning(
+                    "rollups_left_for_next_start", error=str(error), action="nothing: the next start makes them"
+                )
         self._ingesting, self._ticking = [], None
         await asyncio.gather(*(log.leave() for log in self._logs.values()))
         self._decoding.stop()
@@ -164,6 +190,10 @@ class Worker:
         Errors: those of the store.
         """
         await self._ticks.settle()
+
+    def _observe_age(self, signal: Signal, ingest: Ingest) -> None:
+        age_s = self._metrics.oldest_unflushed_s.labels(signal.suffixed("clickhouse", "/"))
+        age_s.set_function(lambda: ingest.oldest_s(monotonic_s()))
 
     async def _learn(self) -> None:
         await self._threads.run("rollup", self._rollups.learn)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from processor.asgi import AsgiServer
 from processor.config import Config, read_config
 from processor.errors import ConfigError
 from processor.service import Service
 from processor.store.connection import StoreConfig
 from processor.store.data_directory import DataDirectory
-from processor.telemetry.server import health_app
+from processor.telemetry.health import Health, health_app
 from tests.integration.process import ANY_PORTS
 from tests.integration.serving import served
 
@@ -93,14 +95,84 @@ def test_a_server_that_is_not_configured_does_not_listen(config: Config) -> None
     asyncio.run(scenario())
 
 
-def test_ready_answers_503_while_spans_cannot_be_stored() -> None:
-    """`/ready` follows the worker, `/` only says that the process lives."""
-    state = {"ready": False}
-    with served(health_app(lambda: state["ready"])) as url:
-        assert httpx.get(f"{url}/ready").status_code == 503
+def test_a_pipeline_of_the_debug_exporter_needs_no_store() -> None:
+    """What is sent is shown and answered; nothing is kept, and nothing else runs."""
+    config = read_config(
+        """
+        receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+        exporters: {debug: {verbosity: normal}}
+        extensions: {health_check: {endpoint: "127.0.0.1:0"}}
+        service:
+          pipelines: {traces: {receivers: [otlp], processors: [], exporters: [debug]}}
+          telemetry: {metrics: {address: ""}}
+        """,
+        {},
+    )
+    span = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "chat", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+
+    async def scenario() -> tuple[int, int]:
+        service = Service(config)
+        await service.start()
+        assert service.ready
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.ports['http']}") as client:
+            good = await client.post("/v1/traces", json=body)
+            headers = {"content-type": "application/x-protobuf"}
+            bad = await client.post("/v1/traces", content=b"\xff\xff", headers=headers)
+        await service.stop()
+        return good.status_code, bad.status_code
+
+    with capture_logs() as lines:
+        assert asyncio.run(scenario()) == (200, 400)
+    (shown,) = [line for line in lines if line["event"] == "Traces"]
+    assert shown["details"].endswith(f"chat {'a' * 32} {'b' * 16}")
+
+
+def test_each_question_about_health_has_an_answer_of_its_own() -> None:
+    """`/ready` follows what may come back, `/live` only what a restart mends; each says what is missing."""
+    said = {"missing": "the store is away", "dead": ""}
+    health = Health()
+    health.add("worker", lambda: said["missing"], lambda: said["dead"])
+    with served(health_app(health)) as url:
+
+        def asked(path: str) -> tuple[int, dict[str, str]]:
+            answer = httpx.get(f"{url}{path}")
+            return answer.status_code, answer.json().get("missing")
+
         assert httpx.get(f"{url}/").status_code == 200
-        state["ready"] = True
-        assert httpx.get(f"{url}/ready").status_code == 200
+        assert asked("/startup") == (503, {"process": "starting"})
+        assert asked("/ready") == (503, {"process": "starting", "worker": "the store is away"})
+        assert asked("/live") == (200, {})
+        health.started()
+        assert asked("/startup") == (200, {})
+        assert asked("/ready") == (503, {"worker": "the store is away"})
+        said["missing"] = ""
+        assert asked("/ready") == (200, {})
+        said["dead"] = "its loop has failed"
+        assert asked("/live") == asked("/ready") == (503, {"worker": "its loop has failed"})
+        said["dead"] = ""
+        health.stopping()
+        assert (asked("/live")[0], asked("/startup")[0]) == (200, 200)
+        assert asked("/ready") == (503, {"process": "stopping"})
+
+
+def test_a_server_that_ended_by_itself_says_so() -> None:
+    """Which nothing but a restart mends; one that was stopped has nothing to say."""
+
+    async def scenario() -> None:
+        server = AsgiServer(health_app(Health()), "127.0.0.1:0", "test")
+        assert not server.dead
+        await server.start()
+        assert not server.dead
+        assert server._server is not None
+        assert server._task is not None
+        server._server.should_exit = True
+        await server._task
+        assert "nothing answers on 127.0.0.1:0 any more" in server.dead
+        await server.stop()
+        assert not server.dead
+
+    asyncio.run(scenario())
 
 
 def test_a_data_directory_can_be_claimed_once_and_again_after_release(tmp_path: Path) -> None:

@@ -223,6 +223,23 @@ def refused_table(client: Any, store_config: StoreConfig) -> Any:
     return Refused()
 
 
+def test_a_loop_that_has_failed_says_that_only_a_restart_helps(store: ClickHouseStore, tmp_path: Path) -> None:
+    """A fault of ours, here a log that forgot its record: `crashed` tells whoever runs it, `dead` whoever asks."""
+
+    async def scenario() -> None:
+        async with running(store, tmp_path) as (worker, log):
+            assert not worker.dead
+            sent = asyncio.create_task(log.append("crash", request("crash", 1)))
+            await asyncio.sleep(0)  # it is in the log now
+            log._pending.clear()
+            assert isinstance(await worker.crashed(), KeyError)
+            assert worker.dead == "the loop of traces has failed; restart the process"
+            assert worker.missing == "the worker does not run"
+            sent.cancel()
+
+    asyncio.run(scenario())
+
+
 def test_a_tick_that_failed_is_made_up_for(
     store: ClickHouseStore, client: Any, store_config: StoreConfig, refused_table: Any, tmp_path: Path
 ) -> None:
@@ -233,6 +250,8 @@ def test_a_tick_that_failed_is_made_up_for(
             refused_table.begin()
             assert await log.append("tick", request("tick", 3)) == Receipt(accepted_spans=3)
             await until(lambda: not worker.healthy)
+            assert worker.missing.startswith("the last rollup was not written")
+            assert not worker.dead, "it comes back by itself"
             refused_table.end()
             await until(lambda: worker.healthy and traces_in(client, store_config, "tick") == 3)
 

@@ -2,19 +2,67 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import KafkaConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.log.kafka.assignor import Assignor
+from processor.log.kafka.config import KafkaReceiverConfig
 from processor.log.kafka.headers import SIGNAL, TENANT, may_carry, tenant_of
+from processor.log.kafka.membership import Membership
 from processor.log.kafka.offsets import Offsets
 from processor.log.kafka.replayed import Replayed
 from processor.log.kafka.watchdog import ConsumerStuck, Progress, Watchdog
+from processor.log.kafka.watching import Watch
 from processor.signals import Signal
+from processor.telemetry.metrics import Metrics
+
+
+class Brokers:
+    """A consumer of one partition, whose brokers may be away."""
+
+    def __init__(self) -> None:
+        self.are_away = False
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """As they say, if they do."""
+        if self.are_away:
+            raise KafkaConnectionError("nobody answers")
+        return dict.fromkeys(partitions, 7)
+
+    async def position(self, _: TopicPartition) -> int:
+        """Of the consumer itself."""
+        return 7
+
+    def highwater(self, _: TopicPartition) -> int:
+        """As of the last fetch."""
+        return 7
+
+
+def test_brokers_that_do_not_answer_are_away_until_they_do() -> None:
+    """By a look, or because something came; a restart would not mend it, so the watchdog is not told."""
+    brokers, metrics = Brokers(), Metrics()
+    membership = Membership(lambda: None)
+    membership.partitions = frozenset({0})
+    watch = Watch(KafkaReceiverConfig(), metrics, membership)
+
+    async def looked(are_away: bool) -> bool:
+        brokers.are_away = are_away
+        await watch.look(brokers, "")
+        return watch.away
+
+    async def scenario() -> None:
+        assert [await looked(away) for away in (False, True, True, False, True)] == [False, True, True, False, True]
+        watch.show_lag(brokers, Offsets())
+        assert not watch.away
+
+    asyncio.run(scenario())
 
 
 def test_only_what_is_rolled_up_is_committed_and_only_once() -> None:

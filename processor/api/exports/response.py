@@ -62,7 +62,12 @@ class ExportResponse(Response):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 piece = await self._next()
         except (OtelSessionsError, TimeoutError) as error:
-            _log.warning("export_failed", name=self._name, error=str(error) or "the client does not read")
+            _log.warning(
+                "export_failed",
+                name=self._name,
+                error=str(error) or "the client does not read",
+                action="the caller may retry; the file that it has is not whole",
+            )
             return
         if not gone.done():
             await send({"type": "http.response.body", "body": b"", "more_body": False})

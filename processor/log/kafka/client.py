@@ -16,6 +16,8 @@ _BROKERS_DEFAULT = -1
 
 _log = structlog.get_logger(__name__)
 
+_CREATE_IT = "create the topic, or allow this user to; create_topic: {create: false} where others do that"
+
 
 def client_options(config: KafkaClientConfig, timeout_s: float) -> dict[str, Any]:
     """Options that producer, consumer and admin client share. Reads the certificate files.
@@ -71,7 +73,9 @@ async def create_topic(options: dict[str, Any], topic: str, config: KafkaTopicCo
     for name, code, *message in response.topic_errors:
         error = for_code(code)
         if error not in (NoError, TopicAlreadyExistsError):
-            _log.warning("kafka_topic_not_created", topic=name, reason=error.__name__, message=message)
+            _log.warning(
+                "kafka_topic_not_created", topic=name, reason=error.__name__, message=message, action=_CREATE_IT
+            )
 
 
 def _ssl_context(config: KafkaTlsConfig) -> ssl.SSLContext:

@@ -62,6 +62,7 @@ class DeadLetters:
         self._options = client_options(config, config.request_timeout_s)
         self._waiting: dict[tuple[int, int], tuple[KafkaRecord, Headers]] = {}  # by partition and offset
         self._waiting_bytes = 0
+        self._waiting_count = metrics.kafka_waiting_dead_letters
         self._count = metrics.kafka_dead_lettered_records
         self._delivered = delivered
         self._changed = asyncio.Event()
@@ -86,9 +87,17 @@ class DeadLetters:
         key = (record.partition, record.offset)
         if key in self._waiting:
             return
-        _log.warning("kafka_dead_letter", partition=record.partition, offset=record.offset, reason=reason)
+        _log.warning(
+            "kafka_dead_letter",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=reason,
+            action="see otel-sessions dlq list; when the cause is mended, otel-sessions dlq replay",
+        )
         self._waiting[key] = record, dead_letter_headers(record, reason)
         self._waiting_bytes += len(record.value)
+        self._waiting_count.inc()
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send())
 
@@ -127,7 +136,12 @@ class DeadLetters:
                     raise error
             except (kafka.KafkaError, OSError, TimeoutError) as error:
                 if complaint != (complaint := repr(error)):
-                    _log.warning("kafka_dead_letters_wait", topic=self._config.dead_letter_topic, error=complaint)
+                    _log.warning(
+                        "kafka_dead_letters_wait",
+                        topic=self._config.dead_letter_topic,
+                        error=complaint,
+                        action="create the topic, or allow this user to write to it; nothing is committed before",
+                    )
                 await self._disconnect()
                 await asyncio.sleep(_RETRY_S)
         self._sender = None
@@ -144,6 +158,7 @@ class DeadLetters:
         for record in records:
             del self._waiting[record.partition, record.offset]
             self._waiting_bytes -= len(record.value)
+        self._waiting_count.dec(len(records))
         self._count.inc(len(records))
         self._changed.set()
         self._delivered()

@@ -73,6 +73,12 @@ class Deadlines:
         if self._timer is None:
             self._timer = loop.call_later(self._timeout_s, self._expire)
 
+    def oldest_s(self, now_s: float) -> float:
+        """Age of the oldest that somebody waits for; 0 for none. `now_s` is the event loop's."""
+        while self._waiting and self._waiting[0][1].outcome.done():
+            self._waiting.popleft()
+        return self._timeout_s - (self._waiting[0][0] - now_s) if self._waiting else 0.0
+
     def close(self) -> None:
         """Nothing expires any more."""
         if self._timer is not None:

@@ -97,4 +97,8 @@ class Fetching:
         self._retry_at_s = asyncio.get_running_loop().time() + _RETRY_S
         if self.complaint != (complaint := repr(error)):
             self.complaint = complaint
-            _log.warning("kafka_fetch_failed", error=complaint)
+            _log.warning(
+                "kafka_fetch_failed",
+                error=complaint,
+                action="it is tried again; if it goes on, look at the brokers and at the rights on the topic",
+            )

@@ -99,6 +99,16 @@ class KafkaProducerLog:
         """Bytes of all requests not yet acknowledged."""
         return self._bytes
 
+    def oldest_s(self, now_s: float) -> float:
+        """Age of the oldest request not yet acknowledged; 0 for none. `now_s` is monotonic."""
+        return self._deadlines.oldest_s(now_s)
+
+    @property
+    def dead(self) -> str:
+        """Why it will never connect again; '' while it tries, or is connected."""
+        ended = self._supervisor is not None and self._supervisor.done() and not self._closed
+        return "the Kafka producer's loop has ended; restart the process" if ended else ""
+
     @property
     def queue_bytes_max(self) -> int:
         """The configured bound."""
@@ -243,7 +253,13 @@ class KafkaProducerLog:
             except (kafka.KafkaError, OSError, TimeoutError) as error:
                 if self._away != (away := f"{error!r}"):
                     self._away = away
-                    _log.warning("kafka_away", brokers=list(self._config.brokers), error=away)
+                    _log.warning(
+                        "kafka_away",
+                        brokers=list(self._config.brokers),
+                        topic=self._config.topic,
+                        error=away,
+                        action="exporters are told to retry; look at the brokers, and at exporters.kafka",
+                    )
                 if not attempted.done():
                     attempted.set_result(None)
                 await asyncio.sleep(wait_s)
@@ -258,7 +274,12 @@ class KafkaProducerLog:
             self._away = await self._broken
             self._outbox = None
             self._replaced.inc()
-            _log.warning("kafka_producer_replaced", reason=self._away)
+            _log.warning(
+                "kafka_producer_replaced",
+                topic=self._config.topic,
+                reason=self._away,
+                action="nothing, once: exporters retry; if it goes on, look at the brokers' request times",
+            )
             self._discard(outbox)
             while len(self._discards) >= _DISCARDS_MAX:
                 await asyncio.wait(self._discards, return_when=asyncio.FIRST_COMPLETED)

@@ -43,6 +43,9 @@ from processor.signals import Signal
 from processor.telemetry.metrics import Metrics
 
 _RETRY_S: Final = 1.0
+_COME_AGAIN: Final = (
+    "nothing, once: the records come again; if it goes on, look at restarts of workers, and at session_timeout_s"
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -78,6 +81,11 @@ class KafkaLogReader:
         self._wake = asyncio.Event()
         self._rebalanced = asyncio.Event()
         self._closed = False
+
+    @property
+    def missing(self) -> str:
+        """What keeps records from coming, and may come back by itself; '' for nothing."""
+        return f"the brokers of {self._config.topic} do not answer; see the log" if self._watch.away else ""
 
     async def start(self, assigned: Callable[[], Awaitable[None]]) -> None:
         """Connect and ask to join the group; partitions are assigned while polls wait.
@@ -164,7 +172,13 @@ class KafkaLogReader:
                 left_out += 1
         if left_out:
             self._metrics.kafka_commits_refused.inc()
-            _log.warning("kafka_commit_refused", records=left_out, error="they were polled before a rebalance")
+            _log.warning(
+                "kafka_commit_refused",
+                topic=self._config.topic,
+                records=left_out,
+                error="they were polled before a rebalance",
+                action=_COME_AGAIN,
+            )
         await self._dead_letters.deliver(map(_ours, records), self._config.request_timeout_s)
         await self._commit(self._config.request_timeout_s)
 
@@ -232,7 +246,12 @@ class KafkaLogReader:
         try:
             await self._unless_closed(self._call_assigned(self._membership.epoch))
         except Retryable as error:
-            _log.warning("kafka_assignment_not_learned", error=str(error))
+            _log.warning(
+                "kafka_assignment_not_learned",
+                topic=self._config.topic,
+                error=str(error),
+                action="it is tried again; look at the store, which does not answer",
+            )
             await self._wait(_RETRY_S)
 
     async def _call_assigned(self, epoch: int) -> None:
@@ -292,7 +311,9 @@ class KafkaLogReader:
         error = await commit_offsets(self._consumer, self._config.topic, wanted, self._rebalanced, timeout_s)
         if error:
             self._metrics.kafka_commits_refused.inc()
-            _log.warning("kafka_commit_refused", offsets=wanted, error=error)
+            _log.warning(
+                "kafka_commit_refused", topic=self._config.topic, offsets=wanted, error=error, action=_COME_AGAIN
+            )
         else:
             offsets.commit(wanted)
 

@@ -32,6 +32,8 @@ class Watch:
         self._membership = membership
         self._watchdog = Watchdog(config.stuck_timeout_s)
         self._shown: set[str] = set()
+        self.away = False
+        """Whether the brokers did not answer when last asked, and nothing came since."""
 
     @property
     def look_interval_s(self) -> float:
@@ -39,7 +41,7 @@ class Watch:
         return self._watchdog.look_interval_s
 
     def reset(self) -> None:
-        """Whoever polls got something, or begins to wait only now."""
+        """Whoever polls begins to wait only now."""
         self._watchdog.reset()
 
     async def look(self, consumer: Any, complaint: str) -> None:
@@ -53,7 +55,9 @@ class Watch:
                 found = await _progress(consumer, self._topic, ours)
         except (kafka.KafkaError, OSError, TimeoutError):
             self._watchdog.reset()  # the brokers are away; that is nothing that a restart would mend
+            self.away = True
             return
+        self.away = False
         if self._membership.is_ready and self._membership.partitions == ours:
             for one in found:
                 self._show(one.partition, one.end - max(one.position, 0))
@@ -65,7 +69,8 @@ class Watch:
             raise ConsumerStuck(f"{stuck}; the last error was {complaint}") from None
 
     def show_lag(self, consumer: Any, offsets: Offsets) -> None:
-        """Of each assigned partition that something was taken from, as of the last fetch."""
+        """Of each assigned partition that something was taken from, as of the last fetch, which was answered."""
+        self.away = False
         for number in self._membership.partitions or ():
             end = consumer.highwater(TopicPartition(self._topic, number))
             position = offsets.next_offset(number)

@@ -1,0 +1,1 @@
+"""The `debug` exporter: shows what goes through a pipeline, alone or beside another exporter."""
