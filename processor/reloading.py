@@ -78,7 +78,13 @@ class Reloading:
     def _complain(self, error: str) -> None:
         if error != self._complaint:
             self._complaint = error
-            _log.error("not_reloaded", what=self._what, error=error, in_use="what was there before")
+            _log.error(
+                "not_reloaded",
+                what=self._what,
+                error=error,
+                in_use="what was there before",
+                action="mend the file; it is read again by itself",
+            )
 
     def _read(self) -> Sequence[bytes]:
         return [read_file(file) for file in self._files]

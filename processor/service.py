@@ -111,7 +111,12 @@ class Service:
         async with AsyncExitStack() as stack:
             stack.callback(self._health.forget)
             for section, warning in exposures(self._config):
-                _log.warning("exposed", section=section, warning=warning)
+                _log.warning(
+                    "exposed",
+                    section=section,
+                    warning=warning,
+                    action="see docs/authentication.md, or listen on loopback",
+                )
             stack.callback(self._draining.clear)
             await self._authenticators.start()
             stack.push_async_callback(self._authenticators.stop)

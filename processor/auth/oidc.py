@@ -156,7 +156,12 @@ class Oidc:
             if str(error) != self._complaint:
                 self._complaint = str(error)
                 in_use = "no keys: nobody is let in" if self._keys is None else "the keys that were there before"
-                _log.error("oidc_keys_not_fetched", error=str(error), in_use=in_use)
+                _log.error(
+                    "oidc_keys_not_fetched",
+                    error=str(error),
+                    in_use=in_use,
+                    action="nothing while the issuer is away; else look at issuer_url and jwks_url",
+                )
         finally:
             self._fetching = None
 

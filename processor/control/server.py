@@ -104,7 +104,9 @@ class ControlServer:
         except (OtelSessionsError, TimeoutError) as error:
             await _send(writer, {"error": str(error) or "no request came"})
         except Exception as error:
-            _log.exception("operation_failed")
+            _log.exception(
+                "operation_failed", action="report it, this is a fault of ours; the operation can be repeated"
+            )
             await _send(writer, {"error": f"the operation failed ({type(error).__name__}); see the process's log"})
 
     async def _run(

@@ -82,7 +82,12 @@ class ServerTls:
             raise ConfigError(f"{self._option}: the files changed while they were read; they are read again")
         self._context, self._pem = context, pem
         if expires <= datetime.now(UTC):
-            _log.warning("certificate_expired", option=self._option, expired=expires.isoformat())
+            _log.warning(
+                "certificate_expired",
+                option=self._option,
+                expired=expires.isoformat(),
+                action="put a new certificate there; it is read by itself",
+            )
         else:
             _log.info("certificate", option=self._option, expires=expires.isoformat())
 

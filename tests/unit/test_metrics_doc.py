@@ -30,7 +30,7 @@ spans, pending deletions) is the same on every worker: take the `max`, not the `
 | `transport` | `grpc`, `http` |
 | `exporter` | `clickhouse`, `kafka`; `…/logs` and `…/metrics` for the queues of the other signals |
 | `outcome` | `ok`, `partial` (some items rejected), `ignored` (a signal that is not kept), `invalid`, `too_large`, \
-`overloaded`, `rate_limited`, `unavailable`, `unexpected`, `cancelled` |
+`unauthenticated`, `permission_denied`, `overloaded`, `rate_limited`, `unavailable`, `unexpected`, `cancelled` |
 | `status` | a code of gRPC by its name, or a status of HTTP; 499 where the client had gone |
 | `api` | `sessions_api`, `clickhouse_http` |
 | `route` | the template of the path, like `/v1/sessions/{id}`, or `other` |
@@ -39,6 +39,7 @@ spans, pending deletions) is the same on every worker: take the `max`, not the `
 | `reason` | why items were refused for good; a fixed list |
 | `signal` | `traces`, `logs`, `metrics` |
 | `limit` | the limit that was met; a fixed list |
+| `rule` | the name of a budget's rule in the configuration |
 | `level` | `debug`, `info`, `warning`, `error`, `critical` |
 
 | name | type | labels | unit | meaning |

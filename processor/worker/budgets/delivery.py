@@ -97,7 +97,12 @@ class Delivery:
                         continue
                 except Exception as error:
                     unexpected = not isinstance(error, OtelSessionsError)
-                    _log.error("budget_delivery_failed", error=str(error), exc_info=unexpected)
+                    _log.error(
+                        "budget_delivery_failed",
+                        error=str(error),
+                        action="it is tried again; look at the store",
+                        exc_info=unexpected,
+                    )
                     await within(self._ended, self._config.check_interval_s)
                     continue
                 await within(self._wanted, self._config.check_interval_s)
