@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from processor.auth.authenticator import Authenticator
 from processor.auth.bearer_tokens import BearerTokens
 from processor.auth.config import AuthConfig, BearerTokenAuthConfig, OidcConfig
-from processor.auth.oidc import Oidc
+
+if TYPE_CHECKING:
+    from processor.auth.oidc import Oidc
 
 
 class Authenticators:
@@ -18,6 +21,9 @@ class Authenticators:
         if bearertokenauth is not None:
             found["bearertokenauth"] = BearerTokens(bearertokenauth)
         if oidc is not None:
+            # With cryptography, a tenth of a second of each start.
+            from processor.auth.oidc import Oidc  # noqa: PLC0415
+
             found["oidc"] = Oidc(oidc)
         self._found = found
         self._stack: AsyncExitStack | None = None

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from cryptography import x509
 
 from processor.errors import ConfigError
 from processor.reloading import Reloading, read_file
@@ -134,6 +133,9 @@ def _context(config: TlsConfig, pem: Pem) -> ssl.SSLContext:
 
 def _expiry(pem: bytes) -> datetime:
     try:
+        # A tenth of a second of each start, and most have no certificate.
+        from cryptography import x509  # noqa: PLC0415
+
         return x509.load_pem_x509_certificate(pem).not_valid_after_utc
     except ValueError as error:
         raise ConfigError(f"cert_file: can't be read: {error}") from error

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
+
 from deploy.kafka.broker import Broker
 from tests.integration.load import make_load
 from tests.kafka.deployment import Deployment, send, sending
@@ -75,6 +77,7 @@ def test_killed_after_the_rollup_and_before_the_commit(own_deployment: Deploymen
 # --- At any point ---
 
 
+@pytest.mark.timeout(900)  # fifty starts, each two seconds of CPU and more beside other tests
 def test_fifty_workers_killed_at_any_time(deployment: Deployment) -> None:
     """Two at a time under load; each dies while it starts, joins, learns, stores, rolls up or commits."""
     dice = random.Random(50)
