@@ -20,7 +20,10 @@ demo: install
 
 # Three at a time on two cores: half of the tests wait for brokers and processes. A file's tests share their fixtures. In
 # the order of tests/conftest.py: by itself pytest-xdist begins with the files of most tests, which are the short ones.
+#
+# Compiled first: tests start hundreds of processes, where the environment may forbid each of them to keep what it compiles.
 test: install
+	$(BIN)/python -m compileall -q processor tests deploy benchmarks
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # Installs published SDKs from PyPI and npm, below .sdks/, on first use. Needs node 20 and npm.

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from processor.cli.exits import DIFFERENT
-from processor.cli.render import console, printable, table_of, text
 from processor.cli.units import count, counted, size
 from processor.errors import ConfigError
 
@@ -129,6 +128,8 @@ def _unix_ns(option: str, given: str | None, now: datetime) -> int | None:
 
 
 def _write_table(found: list[dict[str, Any]]) -> None:
+    from processor.cli.render import console, table_of, text
+
     table = table_of(("table", "tenant", "session", "trace", "column", "stored", "recomputed"), ())
     for row in found:
         table.add_row(*(text(one) for one in _cells(row)))
@@ -136,6 +137,8 @@ def _write_table(found: list[dict[str, Any]]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> Iterator[str]:
+    from processor.cli.render import printable
+
     yield from (printable(row[name]) for name in ("table", "tenant", "session_id", "trace_id", "column"))
     yield from (_told(row[name]) for name in ("stored", "recomputed"))
 
