@@ -44,7 +44,8 @@ class Authenticated:
         except (Unauthenticated, PermissionDenied, Retryable) as error:
             await _refusal(error)(scope, receive, send)
             return
-        await self._app({**scope, "state": {**scope.get("state", {}), "identity": identity}}, receive, send)
+        scope["state"] = {**scope.get("state", {}), "identity": identity}
+        await self._app(scope, receive, send)  # the same one: those around it learn its route from it
 
     async def _identity(self, scope: Scope) -> Identity:
         """Errors: those of `authenticate`, `PermissionDenied`."""
