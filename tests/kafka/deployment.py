@@ -67,7 +67,7 @@ processors:
   sessions:
     poll_bytes_max: 200000
     poll_linger_s: 0.02
-    decode_processes: 1
+    decode_processes: "${{env:TEST_DECODERS:-1}}"
     rollups: {{interval_s: "${{env:TEST_TICK_S}}"}}
 exporters: {{clickhouse: {{dsn: "${{env:TEST_CLICKHOUSE}}", database: "${{env:TEST_DATABASE}}"}}}}
 extensions: {{health_check: {{endpoint: "127.0.0.1:0"}}, sessions_api: {{endpoint: "127.0.0.1:0"}}}}
