@@ -23,7 +23,7 @@ demo: install
 #
 # Compiled first: tests start hundreds of processes, where the environment may forbid each of them to keep what it compiles.
 test: install
-	$(BIN)/python -m compileall -q processor tests deploy benchmarks
+	$(BIN)/python -m compileall -q processor tests
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # Installs published SDKs from PyPI and npm, below .sdks/, on first use. Needs node 20 and npm.

@@ -61,7 +61,8 @@ def render(values_file: Path | None) -> str:
 def stamp(values_file: Path | None) -> str:
     """A line that changes with the chart's templates and with the values: whoever has no helm sees what is stale."""
     digest = hashlib.sha256()
-    names = [path for path in CHART.rglob("*") if path.is_file() and path.suffix != ".md"]
+    # Not what Python leaves beside a script.
+    names = [path for path in CHART.rglob("*") if path.is_file() and path.suffix not in (".md", ".pyc")]
     for path in [*sorted(names), *([values_file] if values_file else [])]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return f"{_MARK}{digest.hexdigest()}\n"

@@ -34,9 +34,12 @@ TIMEOUT_MS = 20_000  # the machine may be busy; nothing is asserted about speed
 Visit = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for the whole run. Without one, tests fail where they must run and are skipped elsewhere."""
+    """One browser a file: while it is there its event loop runs, and no other test of this process could have one.
+
+    Without a browser, tests fail where they must run and are skipped elsewhere.
+    """
     path = shutil.which("chromium")
     if path is None:
         message = "there is no chromium; install it with: apt-get install chromium"
