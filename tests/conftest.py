@@ -30,6 +30,7 @@ os.environ[DEFAULT_HOST] = "127.0.0.1"
 
 EMBEDDED, HTTP, SERVER = "chdb", "http", "server"
 LONG_FIRST = ("kafka", "integration", "property", "contract")
+LONG_FILES = ("test_deletion.py", "test_two_workers.py", "test_kill.py", "test_budgets.py", "test_truth.py")
 STORES = (EMBEDDED, HTTP, *([SERVER] if os.environ.get("CLICKHOUSE_URL") else []))
 
 
@@ -55,9 +56,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Folders with long files first: a file is run by one of several processes, and none should end alone with one."""
-    order = {name: place for place, name in enumerate(LONG_FIRST)}
-    items.sort(key=lambda item: order.get(item.path.parent.name, len(order)))
+    """Long files first: a file is run by one of several processes, and none should end alone with one."""
+    order = {name: float(place) for place, name in enumerate(LONG_FIRST)}
+    order |= dict.fromkeys(LONG_FILES, order["kafka"] + 0.5)
+    last = float(len(order))
+    items.sort(key=lambda item: order.get(item.path.name, order.get(item.path.parent.name, last)))
 
 
 @pytest.fixture(scope="module")

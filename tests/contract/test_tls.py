@@ -28,8 +28,8 @@ from structlog.testing import capture_logs
 from processor.asgi import AsgiServer
 from processor.errors import ConfigError
 from processor.receiver.otlp_grpc import OtlpGrpcReceiver
+from processor.telemetry.health import Health, health_app
 from processor.telemetry.metrics import Metrics
-from processor.telemetry.server import health_app
 from processor.tls.config import TlsConfig
 from processor.tls.server import ServerTls
 from tests.contract.authority import Authority
@@ -42,7 +42,7 @@ HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 @contextlib.asynccontextmanager
 async def asgi(config: TlsConfig) -> AsyncIterator[int]:
     """An HTTP server; gives its port."""
-    server = AsgiServer(health_app(lambda: True), "127.0.0.1:0", "test", tls=ServerTls(config, "test.tls"))
+    server = AsgiServer(health_app(Health()), "127.0.0.1:0", "test", tls=ServerTls(config, "test.tls"))
     await server.start()
     try:
         yield server.port
