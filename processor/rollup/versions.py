@@ -16,7 +16,7 @@ import polars as pl
 from processor.decode.columns import Ints
 
 _SIZE_BITS: Final = 26
-_SET: Final = 2**26 - 1  # the bits below a revision
+_SET: Final = 2**_SIZE_BITS - 1  # the bits below a revision
 SIZE_MAX: Final = 2 ** (_SIZE_BITS - 2) - 1  # spans of one trace that versions tell apart
 _DELETED_FROM: Final = SIZE_MAX + 1
 REVISION_MAX: Final = 2**14 - 1

@@ -167,3 +167,21 @@ def test_parts_of_ids_and_names_are_found_by_the_index(
     )
     plan = client.query(f"EXPLAIN indexes = 1 {statement.sql}", parameters=statement.parameters)
     assert any("idx_search" in row[0] for row in plan.result_rows)
+
+
+def test_old_versions_at_the_first_place_do_not_have_all_rows_merged(
+    newest: list[dict[str, Any]], client: Any, store_config: StoreConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More old rows than are ever looked through stand where the list begins; its sessions come after them, by id."""
+    database, tenant = store_config.database, "grown"
+    grown = [f"a-{number:04}" for number in range(session_pages.CANDIDATES_MAX + 1)]
+    for version, count in ((1, 1), (2, 5)):
+        rows = [session(name, tenant=tenant, version=version, row_count=1, trace_count=count) for name in grown]
+        insert(client, database, "session_rollups", *rows)
+    small = [f"b-{number}" for number in range(5)]
+    insert(client, database, "session_rollups", *(session(name, tenant=tenant, trace_count=1) for name in small))
+    monkeypatch.delattr(session_pages, "page_of_ids")  # what merges all rows
+    page, _ = SessionQueries(client, database).list_sessions(
+        tenant, SessionFilter(), sort_by="trace_count", sort_order="asc", limit=5
+    )
+    assert [row["session_id"] for row in page] == small

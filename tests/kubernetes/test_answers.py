@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -47,7 +46,6 @@ def test_a_release_that_runs_answers(process: Running) -> None:
     assert done.stdout.count(": 200") == 2
 
 
-@pytest.mark.skipif(find_spec("processor.telemetry.health") is None, reason="no paths for probes in this version")
 def test_a_pod_that_runs_passes_its_probes(process: Running) -> None:
     """Each has its path on the health extension's port."""
     for probe in ("startup", "liveness", "readiness"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -11,18 +10,11 @@ import yaml
 
 from processor.cli.commands import app
 from processor.config import Config
-from processor.config.tree import Extensions
 from processor.endpoint import parse_endpoint
-from processor.receiver.otlp_grpc import OtlpGrpcConfig
 from tests.kubernetes.objects import Workload, of_kind, workloads
-
-AUTHENTICATES = {"bearertokenauth"} <= {item.name for item in dataclasses.fields(Extensions)}
-ENCRYPTS = {"tls"} <= {item.name for item in dataclasses.fields(OtlpGrpcConfig)}
 
 RUNNING = [found for found in workloads("Deployment", "StatefulSet", "Job") if "secured" not in found.rendering]
 SECURED = [found for found in workloads("Deployment", "StatefulSet", "Job") if "secured" in found.rendering]
-needs_security = pytest.mark.skipif(not (AUTHENTICATES and ENCRYPTS), reason="no tokens and no TLS in this version")
-WITH_SECURITY = [*RUNNING, *(pytest.param(found, marks=needs_security, id=str(found)) for found in SECURED)]
 LONG_RUNNING = [found for found in RUNNING if found.object["kind"] != "Job"]
 
 PARTS = {
@@ -72,7 +64,7 @@ def test_the_command_is_ours(workload: Workload) -> None:
     assert {"name": "config", "mountPath": "/conf", "readOnly": True} in workload.container["volumeMounts"]
 
 
-@pytest.mark.parametrize("workload", WITH_SECURITY, ids=str)
+@pytest.mark.parametrize("workload", [*RUNNING, *SECURED], ids=str)
 def test_the_configuration_is_valid_with_the_variables_that_are_set(workload: Workload) -> None:
     """Every reference has its variable, and every variable of ours is referred to."""
     assert workload.config is not None
