@@ -91,9 +91,9 @@ class Delivery:
                     await self._do(self._go_through_watched)
                     due = await self._do(self._due)
                     free = asyncio.Semaphore(CONCURRENT_MAX)
-                    await asyncio.gather(*(self._deliver(client, alert, free) for alert in due))
+                    delivered = await asyncio.gather(*(self._deliver(client, alert, free) for alert in due))
                     self._metrics.budget_pending.set(await self._do(lambda: self._store.alerts_in(PENDING)))
-                    if len(due) == DUE_MAX:
+                    if len(due) == DUE_MAX and any(delivered):  # none is ours while another worker has claimed them
                         continue
                 except Exception as error:
                     unexpected = not isinstance(error, OtelSessionsError)
@@ -113,16 +113,16 @@ class Delivery:
     def _due(self) -> list[Alert]:
         return [Alert(**row) for row in self._store.due_alerts((PENDING,), _now_ms()).iter_rows(named=True)]
 
-    async def _deliver(self, client: Any, alert: Alert, free: asyncio.Semaphore) -> None:
-        """One attempt. Errors: those of the store."""
+    async def _deliver(self, client: Any, alert: Alert, free: asyncio.Semaphore) -> bool:
+        """One attempt; whether it was ours to make. Errors: those of the store."""
         rule = self._rules.get(alert.rule)
         if rule is None:  # the rule is gone, and nobody knows whom to tell
             await self._do(lambda: self._write([after_attempt(alert, GIVEN_UP, alert.due_at_ms)]))
-            return
+            return True
         webhook = self._webhooks[rule.webhook]
         async with free:
             if self._ended.is_set() or not await self._do(lambda: self._is_ours(alert, webhook.timeout_s)):
-                return
+                return False
             body = alert.payload.encode()
             outcome = await post(client, webhook, alert.id, body, now_ns() // NANOS_PER_SECOND)
         if outcome.is_posted:
@@ -143,10 +143,12 @@ class Delivery:
                 id=alert.id,
                 attempt=attempts,
                 error=outcome.reason,
+                action="see to the webhook" if is_last else "nothing while it comes back: the post is made again",
             )
             if is_last:
                 self._metrics.budget_given_up.labels(rule.name).inc()
         await self._do(lambda: self._write([done]))
+        return True
 
     def _is_ours(self, alert: Alert, timeout_s: float) -> bool:
         """Whether this worker makes the attempt, and nobody has made it."""
