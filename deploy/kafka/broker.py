@@ -31,7 +31,9 @@ _CLUSTER_ID: Final = "b3RlbC1zZXNzaW9ucy1rYQ"  # base64 of 16 bytes, as Kafka wa
 
 _START_S_MAX: Final = 120.0
 _STOP_S_MAX: Final = 60.0
+_PAUSE_S_MAX: Final = 30.0
 _PROBE_S: Final = 0.1
+_PAUSE_PROBE_S: Final = 0.01
 _LOG_LINES: Final = 20
 
 _PROPERTIES: Final = {
@@ -152,8 +154,13 @@ class Broker:
         self._end(_STOP_S_MAX)
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing is answered."""
+        """SIGSTOP: connections stay open, nothing is answered. Every thread stands still when this returns."""
         self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + _PAUSE_S_MAX
+        while self.pid and not _stands_still(self.pid):  # threads that run take the signal one by one
+            if time.monotonic() > deadline:
+                raise BrokerError(f"the broker still runs {_PAUSE_S_MAX:.0f} s after SIGSTOP (process {self.pid})")
+            time.sleep(_PAUSE_PROBE_S)
 
     def resume(self) -> None:
         """SIGCONT."""
@@ -231,6 +238,16 @@ class Broker:
             **(security.properties() if security else {}),
             **self._extra,
         }
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether every thread has taken the signal to stop; the state follows the last bracket (proc_pid_stat(5))."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that ends runs no more
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            if (thread / "stat").read_text().rpartition(")")[2].split()[0] not in "TtZX":
+                return False
+        return True
+    return False
 
 
 def is_free(port: int) -> bool:
