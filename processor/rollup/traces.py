@@ -24,7 +24,7 @@ from processor.rollup.lineage import Lineage, lineage
 from processor.rollup.rows import TraceRows, typed
 from processor.rollup.runs import Runs, gathered, lists, mask, ordered
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY, SpanSet, span_set
-from processor.rollup.versions import over_any_size, versions, versions_after_deletion
+from processor.rollup.versions import over_all, versions, versions_after_deletion
 
 
 def trace_rows(rows: pl.DataFrame, prices: Prices, revision: int = 0) -> TraceRows:
@@ -178,8 +178,9 @@ def _gone(whole: SpanSet, session: pl.Series, live: pl.DataFrame, traces: pl.Dat
 def _logged_too(whole: SpanSet, revision: int) -> pl.DataFrame:
     """The keys of calls that their emitter reports as a log record without a trace as well: they count here.
 
-    Whatever the log record writes under its key loses against this row, whichever of the two comes first. A version of
-    a span that does not speak for it has its say here too: an earlier, smaller set may have written its row.
+    Whatever the log record writes under its key loses against this row, whichever of the two comes first, and whichever
+    of them a rewrite leaves out. A version of a span that does not speak for it has its say here too: an earlier,
+    smaller set may have written its row.
     """
     calls = pl.concat([whole.spans, whole.beaten]).filter(
         pl.col("also_logged")
@@ -190,7 +191,7 @@ def _logged_too(whole: SpanSet, revision: int) -> pl.DataFrame:
     return (
         calls.group_by("tenant", "session_id", trace_id=CALL_TRACE + pl.col("response_id"))
         .agg(pl.max_horizontal("start_ns", "end_ns").max().alias("end_ns"))
-        .with_columns(version=pl.lit(over_any_size(revision), pl.UInt64), source=pl.lit(Source.LOG, pl.UInt8))
+        .with_columns(version=pl.lit(over_all(revision), pl.UInt64), source=pl.lit(Source.LOG, pl.UInt8))
     )
 
 

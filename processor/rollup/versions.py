@@ -3,7 +3,8 @@
 A trace row's version is the size of its trace's span set below a *revision*. Sizes only grow, so a row made of an older
 view loses whenever it is written. A deliberate rewrite (other prices, another rule) raises the revision, which counts
 for more than any size. Rows of a trace that has lost spans by a deletion are, within a revision, above all that were
-made without knowing of it. A session row's version is the sum over its trace rows and has the same property.
+made without knowing of it. Above all revisions are rows that say who else counts a call: a rewrite of one of the two
+must not change that. A session row's version is the sum over its trace rows and has the same property.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ import polars as pl
 
 from processor.decode.columns import Ints
 
-_SIZE_BITS: Final = 26
-_SET: Final = 2**_SIZE_BITS - 1  # the bits below a revision
-SIZE_MAX: Final = 2 ** (_SIZE_BITS - 2) - 1  # spans of one trace that versions tell apart
+REVISION_AT: Final = 26
+"""The lowest bit of a revision."""
+_REVISION_BITS: Final = 14
+_SET: Final = 2**REVISION_AT - 1  # the bits below a revision
+SIZE_MAX: Final = 2 ** (REVISION_AT - 2) - 1  # spans of one trace that versions tell apart
 _DELETED_FROM: Final = SIZE_MAX + 1
-REVISION_MAX: Final = 2**14 - 1
+REVISION_MAX: Final = 2**_REVISION_BITS - 1
+OVER_ALL: Final = 2 ** (REVISION_AT + _REVISION_BITS)
+"""The least version above all revisions; the bits below it say what a version says otherwise."""
 
 
 def versions(sizes: Ints, revision: int) -> Ints:
     """The versions of trace rows made of so many rows."""
-    return np.minimum(sizes, SIZE_MAX) + (revision << _SIZE_BITS)
+    return np.minimum(sizes, SIZE_MAX) + (revision << REVISION_AT)
 
 
 def versions_after_deletion(sizes: Ints, places: Ints, revision: int) -> Ints:
@@ -37,14 +42,19 @@ def of_deleted_from(version: pl.Expr) -> pl.Expr:
     return version | _DELETED_FROM
 
 
-def over_any_size(revision: int) -> int:
-    """The version of a row that no set of spans may bring back, within a revision."""
-    return 2 * _DELETED_FROM + (revision << _SIZE_BITS)
+def over_all(revision: int) -> int:
+    """The version of a row that nothing may bring back, under whatever revision that was made."""
+    return OVER_ALL + versions_from(revision)
+
+
+def from_revision(revision: int) -> str:
+    """A condition of SQL on `version`: it was made under this revision or a later one."""
+    return f"bitAnd(version, {OVER_ALL - 1:d}) >= {versions_from(revision):d}"
 
 
 def versions_from(revision: int) -> int:
     """The least version that rows of a revision have."""
-    return revision << _SIZE_BITS
+    return revision << REVISION_AT
 
 
 def is_of_more(version: pl.Expr, size: pl.Expr, places: pl.Expr) -> pl.Expr:
@@ -65,4 +75,4 @@ def without_revision(version: pl.Expr) -> pl.Expr:
 
 def revision_of(version: pl.Expr) -> pl.Expr:
     """The revision that a version was made under."""
-    return (version // pl.lit(_SET + 1, pl.UInt64)).cast(pl.Int64)
+    return (version // pl.lit(_SET + 1, pl.UInt64)).cast(pl.Int64) & REVISION_MAX

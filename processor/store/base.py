@@ -95,8 +95,8 @@ class Store(DeletedStore, Protocol):
     def traces_from(self, start_ns: int) -> Iterator[pl.DataFrame]:
         """Traces with a span that starts then or later, in blocks of `tenant, trace_id`. Units: Unix nanoseconds."""
 
-    def sessions_from(self, version: int) -> Iterator[pl.DataFrame]:
-        """Sessions with a trace row of at least this version, in blocks of `tenant, session_id`."""
+    def sessions_from(self, revision: int) -> Iterator[pl.DataFrame]:
+        """Sessions with a trace row of at least this revision, in blocks of `tenant, session_id`."""
 
     def write_setting(self, name: str, value: str) -> None:
         """What views are told of the configuration; one row of `settings`, written only where it says something else.

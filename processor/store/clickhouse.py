@@ -19,6 +19,7 @@ import pyarrow as pa
 from processor.errors import ConfigError, Retryable
 from processor.metric_model import SESSION_METRICS
 from processor.model import SESSION_ROLLUPS, SESSION_SPANS
+from processor.rollup.versions import from_revision
 from processor.store.connection import StoreConfig, connect, driver_errors_translated
 from processor.store.deleted import DeletedRows
 from processor.store.literals import any_of, quoted
@@ -179,9 +180,9 @@ class ClickHouseStore(DeletedRows):
         """Traces of `session_spans`, a page at a time."""
         return self._pages("session_spans", "trace_id", f"start_ns >= {start_ns:d}", KEYS_MAX)
 
-    def sessions_from(self, version: int) -> Iterator[pl.DataFrame]:
+    def sessions_from(self, revision: int) -> Iterator[pl.DataFrame]:
         """Sessions of `session_traces`, a page at a time."""
-        return self._pages("session_traces", "session_id", f"version >= {version:d}", KEYS_MAX)
+        return self._pages("session_traces", "session_id", from_revision(revision), KEYS_MAX)
 
     def write_setting(self, name: str, value: str) -> None:
         """Into `settings`."""

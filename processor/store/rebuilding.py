@@ -10,15 +10,22 @@ from typing import Final
 
 import polars as pl
 
-from processor.model import SESSION_TRACES, Source
+from processor.model import CALL_TRACE, SESSION_TRACES, SUMMED, Source
+from processor.rollup.versions import OVER_ALL, REVISION_AT, from_revision
 from processor.store.auditing import AuditStore, Scope
 from processor.store.clickhouse import KEYS_MAX
 from processor.store.deleted import SESSIONS, TRACES
-from processor.store.literals import any_of, quoted
+from processor.store.literals import any_of, listed, quoted
 
 UNTIL_EVER: Final = 2**63 - 1
 TRACES_PHASE, SESSIONS_PHASE, DONE = "traces", "sessions", "done"
 _VERSIONED: Final = ("session_traces", "trace_sessions")
+# A row that nothing beats is the key of a call.
+_SAYS_NOTHING: Final = (
+    f"(startsWith(trace_id, {quoted(CALL_TRACE)}) AND source = {Source.LOG:d} "
+    f"AND {' AND '.join(f'{name} = 0' for name in SUMMED)} AND empty(arrayConcat(models, providers, services, tags)))"
+)
+_ROW: Final = pl.Schema({"tenant": pl.String(), "session_id": pl.String(), "trace_id": pl.String()})
 _PROGRESS: Final = pl.Schema(
     {
         "tenant": pl.String,
@@ -82,8 +89,8 @@ class RebuildStore(AuditStore):
         started = f"start_ns >= {progress.since_ns:d} AND start_ns < {progress.until_ns:d}"
         return self._next(f"{self._database}.session_spans", TRACES, progress, started, size)
 
-    def sessions_after(self, progress: Progress, version: int, size: int) -> pl.DataFrame:
-        """The next sessions that have a trace row of at least this version, or anything that overlaps the range.
+    def sessions_after(self, progress: Progress, size: int) -> pl.DataFrame:
+        """The next sessions that have a trace row of at least its revision, or anything that overlaps the range.
 
         Shape: `tenant, session_id`, in this order.
         """
@@ -91,23 +98,53 @@ class RebuildStore(AuditStore):
         parts = (
             f"SELECT tenant, session_id FROM {self._database}.{table} WHERE {where}"
             for table, where in (
-                ("session_traces", f"version >= {version:d} OR ({overlap})"),
+                ("session_traces", f"{from_revision(progress.revision)} OR ({overlap})"),
                 ("session_rollups", overlap),
             )
         )
         return self._next(f"({' UNION ALL '.join(parts)})", SESSIONS, progress, "1", size)
 
-    def highest_version(self, below: int) -> int:
-        """The largest version of any trace row, of those below a bound."""
-        parts = (
-            f"(SELECT max(version) FROM {self._database}.{table} WHERE version < {below:d})" for table in _VERSIONED
-        )
+    def highest_revision(self, below: int) -> int:
+        """The latest revision of any trace row, of those below a bound."""
+        made = f"bitShiftRight(bitAnd(version, {OVER_ALL - 1:d}), {REVISION_AT:d})"
+        parts = (f"(SELECT max({made}) FROM {self._database}.{table} WHERE {made} < {below:d})" for table in _VERSIONED)
         return self._number(f"SELECT greatest({', '.join(parts)})")
 
-    def remove_from_version(self, version: int) -> None:
-        """Remove trace rows of at least this version, for good."""
+    def remove_from_revision(self, revision: int) -> None:
+        """Remove trace rows of this revision and all later ones, for good, and rows that nothing beats wrongly."""
+        over_all = {"session_traces": f"version >= {2 * OVER_ALL:d} OR NOT {_SAYS_NOTHING}", "trace_sessions": "1"}
         for table in _VERSIONED:
-            self._remove(table, f"version >= {version:d}", wait=True)
+            wrong = f"{from_revision(revision)} OR (version >= {OVER_ALL:d} AND ({over_all[table]}))"
+            self._remove(table, wrong, wait=True)
+
+    def answered_for(self, sessions: pl.DataFrame, revision: int) -> pl.DataFrame:
+        """Calls of log records that rows older than a revision say a span counts, where no span does.
+
+        Shape: `tenant, session_id, trace_id`, the key of the row.
+        """
+        parts = [pl.DataFrame(schema=_ROW)]
+        key = ", ".join(_ROW)
+        for keys in sessions.iter_slices(KEYS_MAX):
+            stored = f"{self._database}.session_traces WHERE ({any_of(keys, 'session_id')})"
+            said = f"version >= {OVER_ALL:d} AND NOT {from_revision(revision)}"
+            rows = self._read(f"SELECT DISTINCT {key} FROM {stored} AND {said}", _ROW)
+            if rows.is_empty():
+                continue
+            calls = self._read(
+                f"SELECT DISTINCT tenant, session_id, concat({quoted(CALL_TRACE)}, response_id) AS trace_id "
+                f"FROM {self._database}.session_spans "
+                f"WHERE (tenant, session_spans.trace_id) GLOBAL IN (SELECT tenant, trace_id FROM {stored}) "
+                f"AND also_logged AND source = {Source.SPAN:d} AND response_id != '' AND session_id != ''",
+                _ROW,
+            )
+            parts.append(rows.join(calls, on=rows.columns, how="anti"))
+        return pl.concat(parts)
+
+    def remove_trace_rows(self, rows: pl.DataFrame) -> None:
+        """Remove rows of `session_traces`, all versions of them. Shape: `tenant, session_id, trace_id`."""
+        for (tenant, session_id), traces in rows.partition_by("tenant", "session_id", as_dict=True).items():
+            key = f"tenant = {quoted(str(tenant))} AND session_id = {quoted(str(session_id))}"
+            self._remove("session_traces", f"{key} AND trace_id IN ({listed(traces['trace_id'])})", wait=True)
 
     def left_behind(self, sessions: pl.DataFrame, version: int) -> pl.DataFrame:
         """Trace rows of sessions that say something and are older than a version. Shape: `model.SESSION_TRACES`."""

@@ -66,11 +66,11 @@ class Rebuild:
         if at is not None:
             return at
         begun = self.store.revision()
-        above = self.store.highest_version(versions_from(begun + _REVISIONS_AHEAD)) // versions_from(1)
+        above = self.store.highest_revision(begun + _REVISIONS_AHEAD)
         if max(begun, above) >= REVISION_MAX - _REVISIONS_AHEAD:
             raise Permanent(f"roll-ups were rewritten {begun} times; there is no revision left for another")
         revision = self.store.begin_revision(f"rebuild: {what}", above)
-        self.store.remove_from_version(versions_from(revision + _REVISIONS_AHEAD))
+        self.store.remove_from_revision(revision + _REVISIONS_AHEAD)
         at = Progress(scope.tenant, since_ns, until_ns, revision, what)
         self.store.note_progress(at)
         return at
@@ -88,15 +88,32 @@ class Rebuild:
         return replace(at, at_tenant=tenant, at_id=last, traces=at.traces + len(keys))
 
     def _sessions(self, at: Progress, known: KnownDeletions) -> Progress:
-        keys = self.store.sessions_after(at, versions_from(at.revision), SESSIONS_AT_ONCE)
+        keys = self.store.sessions_after(at, SESSIONS_AT_ONCE)
         if keys.is_empty():
             return replace(at, phase=DONE)
         tenant, last = keys.row(-1)
         keys = keys.join(known.sessions, on=SESSION_KEY, how="anti")
+        self._answer_calls(keys, at.revision, known)
         self.store.write_traces(self._emptied(keys, at.revision), pl.DataFrame(schema=TRACE_SESSIONS))
         self._write(keys)
         self._left_out(known, keys)
         return replace(at, at_tenant=tenant, at_id=last, sessions=at.sessions + len(keys))
+
+    def _answer_calls(self, sessions: pl.DataFrame, revision: int, known: KnownDeletions) -> None:
+        """Let log records count again that no span counts for, whatever a row says that nothing beats.
+
+        Where retention takes spans, their word is what is left of them.
+        """
+        if self.store.loses_spans:
+            return
+        wrong = self.store.answered_for(sessions, revision)
+        if wrong.is_empty():
+            return
+        self.store.remove_trace_rows(wrong)
+        spans = self.store.read_spans(wrong.select(TRACE_KEY).unique())
+        if len(spans):
+            done = rolled_up(self.store, spans, self.prices, revision, known)
+            self.store.write_traces(done.rows.session_traces, done.rows.trace_sessions)
 
     def _emptied(self, sessions: pl.DataFrame, revision: int) -> pl.DataFrame:
         """Rows that say no more what the sessions' trace rows say of traces which no span of theirs stands behind.

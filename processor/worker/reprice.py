@@ -15,7 +15,6 @@ import polars as pl
 
 from processor.pricing.prices import Prices
 from processor.rollup.span_set import SESSION_KEY
-from processor.rollup.versions import versions_from
 from processor.store.base import Store
 from processor.worker.deletions import KnownDeletions, late_sessions
 from processor.worker.rolling_up import rolled_up
@@ -45,7 +44,7 @@ def reprice(store: Store, prices: Prices, since_ns: int, progress: Callable[[int
         _left_out(store, known, written.session_traces)
         traces += len(keys)
         progress(traces, sessions)
-    for keys in store.sessions_from(versions_from(revision)):
+    for keys in store.sessions_from(revision):
         store.write_sessions(store.read_session_rollups(keys))
         _left_out(store, known, keys)
         sessions += len(keys)

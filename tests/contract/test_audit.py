@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from processor.conventions.previews import PreviewConfig
 from processor.model import NANOS_PER_SECOND
 from processor.pricing.prices import Prices
+from processor.rollup.versions import OVER_ALL
 from processor.store.auditing import AuditStore, Scope
 from processor.store.clickhouse import ClickHouseStore
 from processor.store.connection import StoreConfig
@@ -25,6 +26,7 @@ from processor.worker.audit.run import Audit, AuditPlan
 from processor.worker.batch import BatchMaker
 from processor.worker.rebuild import Rebuild
 from processor.worker.reprice import reprice
+from tests.contract.test_calls_once import CODE_LOG, CODE_SPAN, SPAN_BEFORE, log
 from tests.contract.test_deletion import span
 from tests.contract.test_reprice import OWN_PRICES, call
 from tests.pipeline import SMALL, Pipeline
@@ -59,7 +61,9 @@ class Auditing:
         )
         return list(self.last.run(AuditPlan(**{"sample": 1_000} | plan, scope=Scope(tenant=tenant))))
 
-    def rebuild(self, tenant: str, at_once: int = 1_000, ends_after: int | None = None) -> Progress:
+    def rebuild(
+        self, tenant: str, at_once: int = 1_000, ends_after: int | None = None, since_ns: int | None = None
+    ) -> Progress:
         """Of a tenant, ended after so many steps."""
         steps = itertools.count(1)
 
@@ -67,7 +71,7 @@ class Auditing:
             if next(steps) == ends_after:
                 raise InterruptedError
 
-        return Rebuild(self.store, Prices(), False, progress, at_once).run(Scope(tenant=tenant))
+        return Rebuild(self.store, Prices(), False, progress, at_once).run(Scope(since_ns=since_ns, tenant=tenant))
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +146,26 @@ def test_wrong_rows_are_found_and_mended(
     pipeline.deliver("wrong", call(1, 100, **{"session.id": "s1"}))  # and what comes after it counts
     pipeline.settle()
     assert auditing.audit("wrong") == []
+
+
+def test_a_log_record_that_is_told_wrongly_not_to_count_is_found_and_mended(
+    store: ClickHouseStore, auditing: Auditing, client: Any, store_config: StoreConfig
+) -> None:
+    """By a row as its call's span writes it. That of a span that there is stays, in a rebuild of the rest too."""
+    pipeline = Pipeline(store)
+    for tenant, sent in (("logged", [log(CODE_LOG)]), ("traced", [log(CODE_LOG), CODE_SPAN])):
+        for signal, request in sent:
+            pipeline.deliver(tenant, request, signal)
+    pipeline.settle()
+    name = f"{store_config.database}.session_traces"
+    rows = f"SELECT * FROM {name} WHERE tenant = 'traced' AND version >= {OVER_ALL}"
+    client.command(f"INSERT INTO {name} SELECT * REPLACE ('logged' AS tenant) FROM ({rows})")
+    assert auditing.audit("logged")
+    assert auditing.audit("traced") == []
+    auditing.rebuild("logged")
+    auditing.rebuild("traced", since_ns=SPAN_BEFORE)
+    for tenant in ("logged", "traced"):
+        assert auditing.audit(tenant) == []
 
 
 def test_what_has_not_been_rolled_up_is_left_out(store: ClickHouseStore, auditing: Auditing) -> None:

@@ -14,8 +14,10 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from processor.log.base import Record
 from processor.model import NANOS_PER_SECOND
+from processor.pricing.prices import Prices
 from processor.signals import Signal
 from processor.store.clickhouse import ClickHouseStore
+from processor.worker.reprice import reprice
 from tests.pipeline import Pipeline
 from tests.strategies import NOW_NS, any_value
 
@@ -130,6 +132,10 @@ CASES: dict[str, Sequence[Sent]] = {
 }
 
 
+SPAN_BEFORE = NOW_NS - 10 * NANOS_PER_SECOND
+"""The span of a call starts before then, its log record is written after: a rewrite from here on sees one of both."""
+
+
 def played(store: ClickHouseStore, client: Any, *orders: Sequence[Sent], ticks: bool) -> list[dict[str, Any]]:
     """The one session that comes of each; side by side, each as a tenant of its own, rolled up after every report."""
     tenants = [next(TENANTS) for _ in orders]
@@ -146,6 +152,11 @@ def played(store: ClickHouseStore, client: Any, *orders: Sequence[Sent], ticks: 
         if ticks:
             pipeline.settle()
     pipeline.settle()
+    return sessions_of(client, tenants)
+
+
+def sessions_of(client: Any, tenants: Sequence[str]) -> list[dict[str, Any]]:
+    """The one session of each tenant."""
     rows = client.query(
         "SELECT * FROM test_calls_once.sessions WHERE tenant IN {tenants:Array(String)}", {"tenants": tenants}
     )
@@ -180,3 +191,20 @@ def test_a_call_that_only_the_log_knows_counts_beside_one_that_both_know(store: 
     both = [log(CODE_LOG), CODE_SPAN, log({**CODE_LOG, "request_id": "req_2"})]
     for session in played(store, client, *itertools.permutations(both), ticks=True):
         assert (session["llm_call_count"], session["input_tokens"]) == (2, 200)
+
+
+@pytest.mark.parametrize("rewritten_after", [1, 2])
+@pytest.mark.parametrize("order", [[CODE_SPAN, log(CODE_LOG)], [log(CODE_LOG), CODE_SPAN]], ids=["span", "log record"])
+def test_a_rewrite_of_the_log_record_alone_counts_nothing_twice(
+    order: Sequence[Sent], rewritten_after: int, store: ClickHouseStore, client: Any
+) -> None:
+    """Whether the other came before or after: a later revision of one says nothing of who counts."""
+    tenant = next(TENANTS)
+    pipeline = Pipeline(store)
+    for number, (signal, request) in enumerate(order, 1):
+        pipeline.deliver(tenant, request, signal)
+        pipeline.settle()
+        if number == rewritten_after:
+            reprice(store, Prices(), SPAN_BEFORE, lambda *_: None)
+    (session,) = sessions_of(client, [tenant])
+    assert (session["llm_call_count"], session["input_tokens"], session["output_tokens"]) == (1, 100, 10)
