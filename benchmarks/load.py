@@ -40,6 +40,7 @@ _RESENT_FROM: Final = 64  # requests kept for being sent again
 _SPREAD_NS: Final = 1_000_000_000  # starts of the traces of one request
 _TURN_NS: Final = SHAPE[0].end_ms * 1_000_000
 _CHECKED_AT_NS: Final = 1_790_000_000_000_000_000
+_SCATTER: Final = 618_033_989  # no factor of ten: numbers stay distinct
 _POWERS: Final = 10 ** np.arange(SESSION_DIGITS - 1, -1, -1, dtype=np.int64)
 
 
@@ -47,8 +48,9 @@ _POWERS: Final = 10 ** np.arange(SESSION_DIGITS - 1, -1, -1, dtype=np.int64)
 class LoadShape:
     """What the load looks like."""
 
-    sessions: int = 10_000
+    sessions: int = 10_000  # at a time
     first_session: int = 0  # sessions are numbered from here
+    session_length: float = 0.0  # on average; then the session ends and another begins. 0 keeps to the first ones
     session_id_on: SessionIdOn = "mixed"  # "mixed": on every span of every other trace, else on the root only
     split_s: float = 0.0  # seconds between the parts of a trace; 0 sends whole traces
     resend_percent: float = 0.0  # of requests, sent again some requests later
@@ -93,6 +95,7 @@ class Load:
         ]
         self._probe = build_template(random, 1, EXPORT_ORDER, "mixed", PROBE_PREFIX)
         self._made = 0
+        self._begun = 0  # traces
         self._later: deque[tuple[int, Template, TraceGroup]] = deque()
         self._sent: deque[Request] = deque(maxlen=_RESENT_FROM)
 
@@ -143,8 +146,7 @@ class Load:
 
     def _group(self, traces: int, now_ns: int, sessions: npt.NDArray[np.int64] | None = None) -> TraceGroup:
         if sessions is None:
-            first = self._shape.first_session
-            sessions = self._random.integers(first, first + self._shape.sessions, traces)
+            sessions = self._chosen(traces)
         starts_ns = now_ns - _TURN_NS - self._random.integers(0, _SPREAD_NS, traces)
         high, low = self._fresh(traces), self._fresh(traces)
         return TraceGroup(
@@ -153,6 +155,16 @@ class Load:
             starts_ns=starts_ns.astype(np.uint64),
             session_digits=(sessions[:, None] // _POWERS % 10 + ord("0")).astype(np.uint8),
         )
+
+    def _chosen(self, traces: int) -> npt.NDArray[np.int64]:
+        """The sessions of some traces: any of a window, which moves on as sessions end."""
+        first, each = self._shape.first_session, self._shape.session_length
+        if not each:
+            return self._random.integers(first, first + self._shape.sessions, traces)
+        first += int(self._begun / each)
+        self._begun += traces
+        # Ids of sessions that run at the same time do not stand together.
+        return self._random.integers(first, first + self._shape.sessions, traces) * _SCATTER % 10**SESSION_DIGITS
 
     def _fresh(self, count: int) -> Numbers:
         """Numbers that were never handed out before: splitmix64 of a counter, which is a bijection."""
@@ -199,7 +211,13 @@ def check_load(shape: LoadShape, requests: int = 20) -> None:
 def add_load_options(parser: argparse.ArgumentParser) -> None:
     """Options of `LoadShape`."""
     default = LoadShape()
-    parser.add_argument("--sessions", type=int, default=default.sessions, help="sessions that the traces belong to")
+    parser.add_argument("--sessions", type=int, default=default.sessions, help="sessions at a time")
+    parser.add_argument(
+        "--session-length",
+        type=float,
+        default=default.session_length,
+        help="after so many, on average, a session ends and another begins; 0 (default) keeps to the same sessions",
+    )
     parser.add_argument(
         "--session-id-on",
         choices=("every", "root", "mixed"),
@@ -225,6 +243,7 @@ def load_shape(options: argparse.Namespace, now_ns: int, first_session: int = 0)
     return LoadShape(
         sessions=options.sessions,
         first_session=first_session,
+        session_length=options.session_length,
         session_id_on=options.session_id_on,
         split_s=options.split,
         resend_percent=options.resend,

@@ -56,9 +56,10 @@ class WorkerConfig:
         metadata={"help": "Bytes of requests in one batch.", "min": 64 * 1024, "max": 256 * 1024 * 1024},
     )
     poll_linger_s: float = field(
-        default=0.1,
+        default=0.5,
         metadata={
-            "help": "Seconds that a batch waits to fill up: larger inserts for a later answer. 0 takes what is there.",
+            "help": "Seconds that a batch waits at most to fill up: larger inserts for a later answer. 0 takes what is "
+            "there. The in-process log waits less where nothing comes of waiting.",
             "min": 0.0,
             "max": 5.0,
         },

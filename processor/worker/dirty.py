@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, TypeAlias
 
 SESSION_DELAY_S_PER_TRACE: Final = 0.001
 SESSION_DELAY_S_MAX: Final = 60.0
-_SIZES_MAX: Final = 1_000_000
+_SIZES_MAX: Final = 100_000  # about 250 bytes each
 
 Key: TypeAlias = tuple[str, str]
 
@@ -82,7 +83,7 @@ class DirtySessions(DirtyMap):
         return [key for key in keys if key not in self._sizes]
 
     def note_sizes(self, sizes: Iterable[tuple[Key, int]]) -> None:
-        """Remember how many traces sessions have; forgotten all at once when there are too many."""
+        """Remember how many traces sessions have; of too many, the half that was noted first is forgotten."""
         if len(self._sizes) > _SIZES_MAX:
-            self._sizes.clear()
+            self._sizes = dict(islice(self._sizes.items(), len(self._sizes) // 2, None))
         self._sizes.update(sizes)

@@ -48,7 +48,7 @@ class RollupConfig:
     """How often, and how much at once. None of it changes a total."""
 
     interval_s: float = field(
-        default=0.5, metadata={"help": "Seconds between two ticks when there is little to do.", "min": 0.01, "max": 60}
+        default=1.0, metadata={"help": "Seconds between two ticks when there is little to do.", "min": 0.01, "max": 60}
     )
     time_share_max: float = field(
         default=0.7,

@@ -16,6 +16,7 @@ import psutil
 
 COMMAND = str(Path(sys.executable).parent / "otel-sessions")
 TIMEOUT_S = 120
+_TIDIES_UP = "resource_tracker"
 _LOOK_S = 0.02
 
 ANY_PORTS = """
@@ -76,9 +77,9 @@ class Running:
         self.lines = self.logged()[: self.logged().index(started[0]) + 1]
 
     def logged(self) -> list[dict[str, Any]]:
-        """All complete lines so far."""
+        """All complete lines so far, but for what Python's resource tracker says when it tidies up after a signal."""
         lines = self._log.read_text().split("\n")[:-1]
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in lines if _TIDIES_UP not in line]
 
     def url(self, component: str) -> str:
         """Where a component listens."""
@@ -95,12 +96,10 @@ class Running:
         return psutil.Process(self._process.pid).children(recursive=True)
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, list[dict[str, Any]]]:
-        """Send a signal and wait; gives the exit code and what was logged since the start, nothing after SIGKILL."""
+        """Send a signal and wait; gives the exit code and what was logged since the start."""
         self.signal(number)
         self._process.wait(TIMEOUT_S)
-        # Killed, it can say nothing of its own; Python's resource tracker says that it tidied up.
-        rest = [] if number == signal.SIGKILL else self.logged()[len(self.lines) :]
-        return self._process.returncode, rest
+        return self._process.returncode, self.logged()[len(self.lines) :]
 
     def wait_until_ended(self) -> None:
         """Until it has."""
