@@ -10,14 +10,12 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from processor.clock import monotonic_s
 from processor.errors import OtelSessionsError, Overloaded, Retryable
 from processor.log.base import Receipt, Record
 
 RETRY_AFTER_S = 1.0
-_LINGER_S_MIN: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,6 @@ class MemoryLog:
         ] = {}  # with the time of arrival, in its order
         self._bytes = 0
         self._waiting_bytes = 0
-        self._linger_s = _LINGER_S_MIN  # what was worth waiting last
         self._arrived = asyncio.Event()
         self._closed = False
 
@@ -109,30 +106,14 @@ class MemoryLog:
             await self._arrived.wait()
 
     async def _linger(self, bytes_max: int, linger_s: float) -> None:
-        """Wait for more: twice as long as the last time if records came until the end of that, else half as long.
-
-        A steady flow comes in few batches, each of which costs as much as some thousand spans; a client that waits for
-        the answer before it sends more waits for nothing else.
-        """
-        half_s = min(self._linger_s, linger_s) / 2
-        if await self._is_full(bytes_max, half_s):
-            return
-        early = len(self._waiting)
-        if await self._is_full(bytes_max, half_s):
-            return
-        better_s = 4 * half_s if len(self._waiting) > early else half_s
-        self._linger_s = max(better_s, _LINGER_S_MIN)
-
-    async def _is_full(self, bytes_max: int, wait_s: float) -> bool:
-        """Whether there are this many bytes, or never will be, within a time."""
-        try:
-            async with asyncio.timeout(wait_s):
-                while self._waiting_bytes < bytes_max and not self._closed:
-                    self._arrived.clear()
-                    await self._arrived.wait()
-        except TimeoutError:
-            return False
-        return True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + linger_s
+        while self._waiting_bytes < bytes_max and not self._closed and loop.time() < deadline:
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), deadline - loop.time())
+            except TimeoutError:
+                return
 
     def acknowledge(self, records: Sequence[Record], outcomes: Sequence[Receipt | OtelSessionsError]) -> None:
         """Answer the appends that wait for these records."""

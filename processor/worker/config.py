@@ -58,8 +58,8 @@ class WorkerConfig:
     poll_linger_s: float = field(
         default=0.5,
         metadata={
-            "help": "Seconds that a batch waits at most to fill up: larger inserts for a later answer. 0 takes what is "
-            "there. The in-process log waits less where nothing comes of waiting.",
+            "help": "Seconds that a batch waits to fill up under a steady load: larger inserts for a later answer. "
+            "After a pause it waits a tenth of that. 0 takes what is there.",
             "min": 0.0,
             "max": 5.0,
         },

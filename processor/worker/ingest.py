@@ -29,6 +29,7 @@ from processor.worker.config import WorkerConfig
 from processor.worker.decoding import Decoding
 from processor.worker.gate import Gate
 from processor.worker.numbers import BatchNumbers
+from processor.worker.pacing import Pacing
 from processor.worker.rollups import Rollups
 from processor.worker.threads import Threads, within
 
@@ -82,6 +83,7 @@ class Ingest:
         self._polled_s: dict[int, float] = {}  # when, by first number, in their order: what is not written yet
         self._counted = metrics.of(signal)
         self._numbers = numbers
+        self._pacing = Pacing(config.poll_linger_s, monotonic_s())
         self._uncommitted: deque[tuple[int, Sequence[Record]]] = deque()  # with the number of their batch
         self._give_up = asyncio.Event()  # nothing is tried again from here on
         self._left_behind = False  # a batch was given up: it and all after it are left to the next start
@@ -117,7 +119,7 @@ class Ingest:
         return done
 
     async def _poll(self, decoding: _DecodeQueue, room: Callable[[], Awaitable[None]]) -> None:
-        while records := await self._log.poll(self._config.poll_bytes_max, self._config.poll_linger_s):
+        while records := await self._log.poll(self._config.poll_bytes_max, self._pacing.linger_s(monotonic_s())):
             await room()
             # Numbers in the order of writing, also where a poll has to be decoded record by record.
             first = self._numbers.take(1 + len(records))
@@ -132,7 +134,7 @@ class Ingest:
             with work:
                 for batch in await decoded:
                     await self._store_batch(batch, work)
-            del self._polled_s[first]
+            self._pacing.took(monotonic_s() - self._polled_s.pop(first))
             if not self._left_behind:  # else it stays outstanding: no signal may commit past what comes again
                 self._numbers.settle(first)
 
