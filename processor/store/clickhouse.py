@@ -76,9 +76,9 @@ class ClickHouseStore(DeletedRows):
         self._database = config.database
         self._embedded = config.directory is not None
         self.loses_spans = config.ttl.spans_days > 0
-        self._wide = connect(config)
-        self._narrow = connect(config)
-        self._rollups = connect(config)
+        self._wide = connect(config, behind=True)
+        self._narrow = connect(config, behind=True)
+        self._rollups = connect(config, behind=True)
 
     def insert_wide(self, table: str, rows: Path) -> None:
         """Spans and log records for people, data points."""

@@ -25,6 +25,8 @@ CHDB: Final = "chdb://"
 _ENGINE: Final = Path(__file__).with_name("embedded.xml")
 # A literal list of `clickhouse.KEYS_MAX` keys is longer than ClickHouse's default query size.
 _SESSION: Final = {"max_query_size": 64 * 1024 * 1024}
+# Where the process may set priorities (CAP_SYS_NICE); elsewhere the engine lets it be.
+_BEHIND: Final = {"os_threads_nice_value_query": 10}
 # What makes a row readable by the next statement, through whichever server of a cluster: ADR 0011.
 _CLUSTER_SESSION: Final = {
     "distributed_foreground_insert": 1,
@@ -90,15 +92,16 @@ class StoreConfig:
         return Target(self.database, self.cluster, embedded=self.directory is not None)
 
 
-def connect(config: StoreConfig) -> Any:
+def connect(config: StoreConfig, *, behind: bool = False) -> Any:
     """A client of the store. chDB allows many in one process, all of one path; calls on one client are serialized.
 
+    `behind`: what it asks of this process's engine gets the processor's time that others leave.
     Errors: `ConfigError` for a configuration that can't be, a path that can't be used and a server that refuses;
     `Retryable` for one that does not answer.
     """
     target = config.target
     if config.directory is not None:
-        return _connect_embedded(config.directory)
+        return _connect_embedded(config.directory, _SESSION | (_BEHIND if behind else {}))
     settings = _SESSION | (_CLUSTER_SESSION if target.cluster else {})
     try:
         return clickhouse_connect.get_client(**server_options(config.dsn, config.database), settings=settings)
@@ -125,7 +128,7 @@ def driver_errors_translated() -> Iterator[None]:
         raise ours(f"ClickHouse: {_first_line(error)}") from error
 
 
-def _connect_embedded(directory: Path) -> Any:
+def _connect_embedded(directory: Path, settings: dict[str, int]) -> Any:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -134,7 +137,7 @@ def _connect_embedded(directory: Path) -> Any:
         raise ConfigError(f"exporters.clickhouse.dsn: {directory} is not writable; choose another directory")
     dsn = f"{CHDB}{directory}"
     try:
-        return clickhouse_connect.get_client(dsn=dsn, settings=_SESSION, chdb_options={"config-file": str(_ENGINE)})
+        return clickhouse_connect.get_client(dsn=dsn, settings=settings, chdb_options={"config-file": str(_ENGINE)})
     except ClickHouseError as error:
         raise ConfigError(f"exporters.clickhouse.dsn: can't open {dsn}: {_first_line(error)}") from error
 

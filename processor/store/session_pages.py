@@ -23,6 +23,7 @@ from processor.store.session_sql import (
     newest_sessions,
     one_session,
     page_of_ids,
+    rows_by_index,
     some_sessions,
     ties_are_read_in_order,
 )
@@ -31,6 +32,7 @@ from processor.store.statement import Row, Statement
 CANDIDATES_MAX: Final = 5_000
 _SPARE: Final = 100  # candidates beside twice those that are needed: a session that changes often has many rows
 _LOOKED_UP_SPARE: Final = 5  # sessions looked up at first beside a quarter more than are needed
+_BY_INDEX_MAX: Final = 1_000_000  # rows that an index leaves to be read, for it to be worth its while
 _MORE: Final = 4  # times as many when they were too few
 
 
@@ -67,7 +69,10 @@ class SessionPages(Reader):
 
     def count_sessions(self, tenant: str, wanted: SessionFilter) -> int:
         """How many sessions there are on all pages; merges the rows of all that `wanted` selects."""
-        return int(self._rows(count_sessions(self._database, tenant, wanted))[0]["total"])
+        about = (self._database, tenant, wanted)
+        searches = bool(wanted.search or wanted.name)
+        left = sum(row["rows"] for row in self._rows(rows_by_index(*about))) if searches else 0
+        return int(self._rows(count_sessions(*about, by_index=left < _BY_INDEX_MAX))[0]["total"])
 
     def get_session(self, tenant: str, session_id: str) -> Row | None:
         """One session, None where there is none."""
@@ -113,7 +118,11 @@ class _First:
 
     def _all(self, found: list[Row]) -> tuple[list[Row], int]:
         """Out of all rows there are."""
-        places = self._looked_up(_ids(found), newest_places)
+        ids = _ids(found)
+        if len(ids) <= self._needed:
+            rows = self._looked_up(ids, self._lookup)
+            return rows, len(rows)
+        places = self._looked_up(ids, newest_places)
         if self._lookup is newest_places or not places:
             return places, len(places)
         return self._looked_up(_ids(places[: self._needed]), self._lookup), len(places)

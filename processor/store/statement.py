@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 Row = dict[str, Any]
 """A row of an answer, by column name."""
+
+
+BY_KEY: Final = "SETTINGS optimize_use_projections = 0, max_threads = 1"
+"""The end of a statement about some rows by their keys: to weigh projections, or to part the work, takes longer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from processor.model import SESSION_SPANS
 from processor.store.deleted_sql import not_deleted
-from processor.store.statement import Statement
+from processor.store.statement import BY_KEY, Statement
 
 SPANS_PER_TRACE_MAX = 1_000  # shown
 SPANS_MAX = 10_000
@@ -29,7 +29,7 @@ NARROW_COLUMNS: Final = ", ".join("'' AS " * name.endswith("_preview") + name fo
 def count_traces(database: str, tenant: str, session_id: str) -> Statement:
     """How many traces the session has: one row, one column."""
     return Statement(
-        f"SELECT count() AS total FROM ({_newest_traces(database)}) WHERE span_count > 0",
+        f"SELECT count() AS total FROM ({_newest_traces(database)}) WHERE span_count > 0 {BY_KEY}",
         {"tenant": tenant, "session_id": session_id},
     )
 
@@ -42,7 +42,8 @@ def page_of_traces(database: str, tenant: str, session_id: str, limit: int, offs
 FROM ({_newest_traces(database)})
 WHERE span_count > 0
 ORDER BY start_ns, trace_id
-LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}""",
+LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}
+{BY_KEY}""",
         {"tenant": tenant, "session_id": session_id, "limit": limit, "offset": offset},
     )
 

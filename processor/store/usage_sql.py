@@ -12,7 +12,7 @@ from typing import Final
 
 from processor.model import COSTS, USAGE_KEY, USAGE_SUMMED, Source
 from processor.store.deleted_sql import not_deleted
-from processor.store.statement import Row, Statement
+from processor.store.statement import BY_KEY, Row, Statement
 
 DIMENSIONS: Final = {"models": "model", "providers": "provider", "services": "service"}
 """Parts of a breakdown, and the column of the view `session_usage` behind each."""
@@ -59,7 +59,8 @@ ARRAY JOIN {", ".join(joined)}
 WHERE span_count > 0 OR source = {Source.METRIC:d}
 GROUP BY GROUPING SETS ({sets})
 ORDER BY part, is_counter, cost DESC, total_tokens DESC, name
-LIMIT {ENTRIES_MAX} BY part, is_counter""",
+LIMIT {ENTRIES_MAX} BY part, is_counter
+{BY_KEY}""",
         {"tenant": tenant, "session_id": session_id},
     )
 

@@ -103,8 +103,8 @@ CREATE TABLE IF NOT EXISTS agents.session_spans_local ON CLUSTER 'main-1'
     service LowCardinality(String),
     name LowCardinality(String),
     kind LowCardinality(String),
-    start_ns Int64 CODEC(Delta, LZ4),
-    end_ns Int64 CODEC(Delta, LZ4),
+    start_ns Int64 CODEC(T64),
+    end_ns Int64 CODEC(T64),
     status_code UInt8,
     is_error Bool,
     status_message String,
@@ -124,17 +124,17 @@ CREATE TABLE IF NOT EXISTS agents.session_spans_local ON CLUSTER 'main-1'
     provider LowCardinality(String),
     response_id String,
     also_logged Bool,
-    input_tokens Int64,
-    output_tokens Int64,
-    total_tokens Int64,
-    cache_read_tokens Int64,
-    cache_write_tokens Int64,
-    cache_write_1h_tokens Int64,
-    reasoning_tokens Int64,
-    cost_nano_usd Int64,
-    input_cost_nano_usd Int64,
-    output_cost_nano_usd Int64,
-    ttft_ns Int64,
+    input_tokens Int64 CODEC(T64),
+    output_tokens Int64 CODEC(T64),
+    total_tokens Int64 CODEC(T64),
+    cache_read_tokens Int64 CODEC(T64),
+    cache_write_tokens Int64 CODEC(T64),
+    cache_write_1h_tokens Int64 CODEC(T64),
+    reasoning_tokens Int64 CODEC(T64),
+    cost_nano_usd Int64 CODEC(T64),
+    input_cost_nano_usd Int64 CODEC(T64),
+    output_cost_nano_usd Int64 CODEC(T64),
+    ttft_ns Int64 CODEC(T64),
     input_preview String,
     output_preview String,
     batch_seq UInt64 DEFAULT 0,
@@ -155,7 +155,7 @@ SETTINGS min_bytes_for_wide_part = 268435456;
 CREATE TABLE IF NOT EXISTS agents.session_spans ON CLUSTER 'main-1' AS agents.session_spans_local
 ENGINE = Distributed('main-1', 'agents', 'session_spans_local', cityHash64(tenant, trace_id));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (2, '002_session_spans.sql', 'de6e3c9e050c0230');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (2, '002_session_spans.sql', '3078ac1f02ce5426');
 
 -- Which sessions a trace belongs to; one row for every trace ever seen, bound or not.
 CREATE TABLE IF NOT EXISTS agents.trace_sessions_local ON CLUSTER 'main-1'
@@ -179,12 +179,13 @@ INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distribu
 -- One trace's rollup inside one session. The version is the size of the trace's span set: a fuller row always wins.
 -- span_count = 0: the trace no longer belongs to this session.
 -- Small blocks: a session's rows are read from one place among millions, and a block is read as a whole.
+-- Whole numbers are T64 and nothing on top of it: to read them takes a sixth of what LZ4 takes, and no more room.
 CREATE TABLE IF NOT EXISTS agents.session_traces_local ON CLUSTER 'main-1'
 (
     tenant LowCardinality(String),
     session_id String,
     trace_id String CODEC(ZSTD(1)),
-    version UInt64,
+    version UInt64 CODEC(T64),
     source UInt8,
     turn_id String,
     name LowCardinality(String),
@@ -199,25 +200,25 @@ CREATE TABLE IF NOT EXISTS agents.session_traces_local ON CLUSTER 'main-1'
     input_preview String,
     output_preview String,
     metadata String,
-    start_ns Int64 CODEC(Delta, LZ4),
-    end_ns Int64 CODEC(Delta, LZ4),
-    llm_ns Int64,
-    ttft_ns Int64,
-    ttft_count Int64,
-    span_count Int64,
-    error_count Int64,
-    llm_call_count Int64,
-    tool_call_count Int64,
-    input_tokens Int64,
-    output_tokens Int64,
-    total_tokens Int64,
-    cache_read_tokens Int64,
-    cache_write_tokens Int64,
-    reasoning_tokens Int64,
-    cost_nano_usd Int64,
-    input_cost_nano_usd Int64,
-    output_cost_nano_usd Int64,
-    unpriced_span_count Int64,
+    start_ns Int64 CODEC(T64),
+    end_ns Int64 CODEC(T64),
+    llm_ns Int64 CODEC(T64),
+    ttft_ns Int64 CODEC(T64),
+    ttft_count Int64 CODEC(T64),
+    span_count Int64 CODEC(T64),
+    error_count Int64 CODEC(T64),
+    llm_call_count Int64 CODEC(T64),
+    tool_call_count Int64 CODEC(T64),
+    input_tokens Int64 CODEC(T64),
+    output_tokens Int64 CODEC(T64),
+    total_tokens Int64 CODEC(T64),
+    cache_read_tokens Int64 CODEC(T64),
+    cache_write_tokens Int64 CODEC(T64),
+    reasoning_tokens Int64 CODEC(T64),
+    cost_nano_usd Int64 CODEC(T64),
+    input_cost_nano_usd Int64 CODEC(T64),
+    output_cost_nano_usd Int64 CODEC(T64),
+    unpriced_span_count Int64 CODEC(T64),
     models Array(LowCardinality(String)),
     providers Array(LowCardinality(String)),
     services Array(LowCardinality(String)),
@@ -251,7 +252,7 @@ SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 1024, min_comp
 CREATE TABLE IF NOT EXISTS agents.session_traces ON CLUSTER 'main-1' AS agents.session_traces_local
 ENGINE = Distributed('main-1', 'agents', 'session_traces_local', cityHash64(tenant, session_id));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (4, '004_session_traces.sql', '62c5f8fb794a3c4b');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (4, '004_session_traces.sql', 'e4e69f3edb769941');
 
 -- One session's rollup. The version is the sum of the versions of its trace rows: a fuller row always wins.
 -- row_count = 0: all its traces moved to other sessions.
@@ -260,12 +261,13 @@ INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distribu
 -- of values that differ from row to row, scan one column and skip what minmax indexes tell not to be among the first.
 -- Few marks in the projections: the engine looks through all of them before each query, also one that knows the session.
 -- Small blocks: a page reads some fifty rows from as many places, and a block is read as a whole.
+-- Whole numbers are T64 and nothing on top of it: to read them takes a sixth of what LZ4 takes, and no more room.
 CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
 (
     tenant LowCardinality(String),
     session_id String,
-    version UInt64,
-    row_count Int64,
+    version UInt64 CODEC(T64),
+    row_count Int64 CODEC(T64),
     name String,
     user_id String,
     thread_id String,
@@ -275,34 +277,34 @@ CREATE TABLE IF NOT EXISTS agents.session_rollups_local ON CLUSTER 'main-1'
     input_preview String,
     output_preview String,
     metadata String,
-    trace_count Int64,
-    active_ns Int64,
-    start_ns Int64 CODEC(Delta, LZ4),
-    end_ns Int64 CODEC(Delta, LZ4),
-    llm_ns Int64,
-    ttft_ns Int64,
-    ttft_count Int64,
-    span_count Int64,
-    error_count Int64,
-    llm_call_count Int64,
-    tool_call_count Int64,
-    input_tokens Int64,
-    output_tokens Int64,
-    total_tokens Int64,
-    cache_read_tokens Int64,
-    cache_write_tokens Int64,
-    reasoning_tokens Int64,
-    cost_nano_usd Int64,
-    input_cost_nano_usd Int64,
-    output_cost_nano_usd Int64,
-    unpriced_span_count Int64,
+    trace_count Int64 CODEC(T64),
+    active_ns Int64 CODEC(T64),
+    start_ns Int64 CODEC(T64),
+    end_ns Int64 CODEC(T64),
+    llm_ns Int64 CODEC(T64),
+    ttft_ns Int64 CODEC(T64),
+    ttft_count Int64 CODEC(T64),
+    span_count Int64 CODEC(T64),
+    error_count Int64 CODEC(T64),
+    llm_call_count Int64 CODEC(T64),
+    tool_call_count Int64 CODEC(T64),
+    input_tokens Int64 CODEC(T64),
+    output_tokens Int64 CODEC(T64),
+    total_tokens Int64 CODEC(T64),
+    cache_read_tokens Int64 CODEC(T64),
+    cache_write_tokens Int64 CODEC(T64),
+    reasoning_tokens Int64 CODEC(T64),
+    cost_nano_usd Int64 CODEC(T64),
+    input_cost_nano_usd Int64 CODEC(T64),
+    output_cost_nano_usd Int64 CODEC(T64),
+    unpriced_span_count Int64 CODEC(T64),
     models Array(LowCardinality(String)),
     providers Array(LowCardinality(String)),
     services Array(LowCardinality(String)),
     tags Array(LowCardinality(String)),
     metadata_map Map(LowCardinality(String), String) MATERIALIZED JSONExtract(metadata, 'Map(String, String)'),
     searched String MATERIALIZED lowerUTF8(concat(session_id, '\0', name)),
-    duration_ns Int64 MATERIALIZED end_ns - start_ns,
+    duration_ns Int64 MATERIALIZED end_ns - start_ns CODEC(T64),
     labels LowCardinality(String) MATERIALIZED toJSONString((models, services, toString(environment), tags)),
     INDEX idx_cost cost_nano_usd TYPE minmax,
     INDEX idx_tokens total_tokens TYPE minmax,
@@ -336,7 +338,7 @@ SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 256, min_compr
 CREATE TABLE IF NOT EXISTS agents.session_rollups ON CLUSTER 'main-1' AS agents.session_rollups_local
 ENGINE = Distributed('main-1', 'agents', 'session_rollups_local', cityHash64(tenant, session_id));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', '2831ae57cfcb5c48');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (5, '005_session_rollups.sql', '3a688d66532c8290');
 
 -- How far an embedded process has rolled up: spans with a larger batch_seq are rolled up again at the next start.
 CREATE TABLE IF NOT EXISTS agents.rollup_checkpoints_local ON CLUSTER 'main-1'
