@@ -5,7 +5,8 @@ grows after a warm-up, by least squares, in MiB per ten minutes; beside it what 
 store's totals must equal what was acknowledged: exit status 1 if they don't, or if memory grows faster than allowed.
 
 Without `--rate` it first finds out, on a store of its own, what the server takes at most, and sends 60 % of that.
-Not measured: what grows with the number of sessions (send more of them: `--sessions`), Kafka, a server of ClickHouse.
+With `--session-length` sessions end and others begin, as they do: else all of them grow, and so does the time that each
+takes to be rolled up again. Not measured: Kafka, a server of ClickHouse.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from benchmarks.server import Server
 
 _SHARE: Final = 0.6
 _MINUTE_S: Final = 60.0
-_SAMPLE_S: Final = 5.0
+_SAMPLE_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Memory:
         sizes = [size for _, size in warm] or [0]
         return {
             "rss_growth_mib_per_10_min": rounded(growth_mib_per_10_min(warm)),
+            "rss_growth_standard_error": rounded(standard_error(warm)),
             "rss_samples": len(warm),
             "rss_mib_first": mib(sizes[0]),
             "rss_mib_last": mib(sizes[-1]),
@@ -68,6 +70,20 @@ def growth_mib_per_10_min(samples: list[tuple[float, int]]) -> float:
     at_s, size = np.array(samples, np.float64).T
     slope, _ = np.polyfit(at_s, size, 1)
     return float(slope) * 10 * _MINUTE_S / 2**20
+
+
+def standard_error(samples: list[tuple[float, int]]) -> float:
+    """How far that slope may be off by chance. By the means of minutes, as samples beside each other are alike."""
+    if not samples:
+        return 0.0
+    at_s, size = np.array(samples, np.float64).T
+    minute = (at_s // _MINUTE_S).astype(np.int64)
+    means = [(at_s[minute == number].mean(), size[minute == number].mean()) for number in np.unique(minute)]
+    if len(means) < 4:
+        return 0.0
+    of_minutes = np.array(means).T
+    _, covariance = np.polyfit(of_minutes[0], of_minutes[1], 1, cov=True)
+    return float(np.sqrt(covariance[0, 0])) * 10 * _MINUTE_S / 2**20
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,8 @@
 """What still has to be rolled up: traces to read back, and sessions to recompute, each with its age. Bounded by what is
-stored but not rolled up; a large session waits longer, so that it is not recomputed at every tick.
+stored but not rolled up.
+
+A session is recomputed from all of its traces. So a large one waits longer, the more so the longer ticks take: it is
+recomputed once for several traces that come meanwhile, and small and new ones don't wait for it.
 """
 
 from __future__ import annotations
@@ -9,8 +12,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, TypeAlias
 
-SESSION_DELAY_S_PER_TRACE: Final = 0.001
-SESSION_DELAY_S_MAX: Final = 60.0
+_DELAY_S_PER_TRACE: Final = 0.001
+_LIGHT_S: Final = 0.3  # a tick that takes longer makes sessions wait for longer:
+_MORE_PER_TRACE: Final = 0.1  # for each of their traces so many times as long as it took beyond
+_DELAY_S_MAX: Final = 60.0
 _SIZES_MAX: Final = 100_000  # about 250 bytes each
 
 Key: TypeAlias = tuple[str, str]
@@ -60,22 +65,25 @@ class DirtySessions(DirtyMap):
         super().__init__()
         self._sizes: dict[Key, int] = {}
 
-    def due(self, now_s: float, traces_max: int, force: bool) -> list[Key]:
-        """Sessions to recompute now: oldest first, at most `traces_max` traces in all, but always at least one."""
+    def due(self, now_s: float, traces_max: int, tick_s: float, *, force: bool) -> list[Key]:
+        """Sessions to recompute now: oldest first, at most `traces_max` traces in all, but always at least one.
+
+        `tick_s`: how long the last tick took; `force` lets none wait.
+        """
+        per_trace_s = 0.0 if force else _DELAY_S_PER_TRACE + _MORE_PER_TRACE * max(tick_s - _LIGHT_S, 0.0)
         chosen: list[Key] = []
         budget = traces_max
-        for key, size in self._ready(now_s, force):
+        for key, size in self._ready(now_s, per_trace_s):
             if chosen and size > budget:
                 break
             chosen.append(key)
             budget -= size
         return chosen
 
-    def _ready(self, now_s: float, force: bool) -> Iterator[tuple[Key, int]]:
+    def _ready(self, now_s: float, per_trace_s: float) -> Iterator[tuple[Key, int]]:
         for key, mark in self.marks.items():
             size = self._sizes.get(key, 1)
-            delay_s = min(size * SESSION_DELAY_S_PER_TRACE, SESSION_DELAY_S_MAX)
-            if force or now_s - mark.since_s >= delay_s:
+            if now_s - mark.since_s >= min(size * per_trace_s, _DELAY_S_MAX):
                 yield key, size
 
     def unsized(self, keys: Iterable[Key]) -> list[Key]:

@@ -147,6 +147,7 @@ class Rollups:
         )
         self._stale_counts = len(self._counts)
         self._next_count_s = 0.0
+        self._tick_s = 0.0  # how long the last tick took
 
     def resume(self, now_s: float) -> int:
         """Mark what was stored but not rolled up, and keep a checkpoint of it in the store from here on.
@@ -227,6 +228,7 @@ class Rollups:
 
         Errors: those of the store; whatever was not written stays dirty and is written by a later tick.
         """
+        began_s = monotonic_s()
         with self._lock:
             doubtful, self._doubtful = self._doubtful, []
             waiting = len(self._arrived)
@@ -244,6 +246,7 @@ class Rollups:
         self._write_checkpoint()
         self._observe()
         self._count_spans(now_s, changed)
+        self._tick_s = monotonic_s() - began_s
 
     def _look_for_deletions(self) -> None:
         """Before rows are written, so that those of deleted sessions are not; and after, for the ones that were."""
@@ -349,7 +352,7 @@ class Rollups:
             self._sessions.note_sizes(((tenant, session), size) for tenant, session, size in sizes.iter_rows())
 
     def _write_sessions(self, now_s: float, force: bool) -> None:
-        due = self._sessions.due(now_s, self._config.read_back_rows_max, force)
+        due = self._sessions.due(now_s, self._config.read_back_rows_max, self._tick_s, force=force)
         if not due:
             return
         keys = pl.DataFrame(due, schema=list(SESSION_KEY), orient="row")

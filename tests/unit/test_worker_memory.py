@@ -89,16 +89,30 @@ def names(keys: list[Key]) -> list[str]:
 def test_a_large_session_waits_longer() -> None:
     """A session of 5,000 traces is due five seconds after it became dirty, a small one at once."""
     sessions = dirty({"small": 1, "large": 5_000})
-    assert names(sessions.due(now_s=1.0, traces_max=10_000, force=False)) == ["small"]
-    assert names(sessions.due(now_s=5.0, traces_max=10_000, force=False)) == ["small", "large"]
-    assert names(sessions.due(now_s=0.0, traces_max=10_000, force=True)) == ["small", "large"]
+    assert names(sessions.due(now_s=1.0, traces_max=10_000, tick_s=0.1, force=False)) == ["small"]
+    assert names(sessions.due(now_s=5.0, traces_max=10_000, tick_s=0.1, force=False)) == ["small", "large"]
+    assert names(sessions.due(now_s=0.0, traces_max=10_000, tick_s=9.0, force=True)) == ["small", "large"]
+
+
+def test_sessions_wait_longer_where_ticks_take_long() -> None:
+    """So that each is recomputed once for several traces; new and small ones hardly wait, and none for ever."""
+    sessions = dirty({"new": 1, "small": 10, "large": 100, "huge": 100_000})
+    busy = {
+        at_s: names(sessions.due(now_s=at_s, traces_max=10**6, tick_s=1.0, force=False)) for at_s in (0.1, 1, 9, 60)
+    }
+    assert busy == {
+        0.1: ["new"],
+        1: ["new", "small"],
+        9: ["new", "small", "large"],
+        60: ["new", "small", "large", "huge"],
+    }
 
 
 def test_what_is_due_stays_within_the_budget() -> None:
     """At most so many traces are read back at once, but a session larger than the budget is not put off for ever."""
     sessions = dirty({"a": 60, "b": 60, "c": 10})
-    assert names(sessions.due(now_s=100.0, traces_max=100, force=False)) == ["a"]
-    assert names(dirty({"huge": 1_000}).due(now_s=100.0, traces_max=100, force=False)) == ["huge"]
+    assert names(sessions.due(now_s=100.0, traces_max=100, tick_s=0.1, force=False)) == ["a"]
+    assert names(dirty({"huge": 1_000}).due(now_s=100.0, traces_max=100, tick_s=0.1, force=False)) == ["huge"]
 
 
 def test_a_mark_keeps_the_first_batch() -> None:
