@@ -197,7 +197,7 @@ SESSION_TRACES: Final = pl.Schema(
         "tenant": pl.String,
         "session_id": pl.String,
         "trace_id": pl.String,
-        "version": pl.UInt64,  # size of the trace's span set, over all its sessions; see `rollup.versions`
+        "version": pl.UInt64,  # size of the trace's span set, over all its sessions; see `row_versions`
         "source": pl.UInt8,  # SPAN if any span is among it
         "turn_id": pl.String,
         "name": pl.String,  # of the trace's root span

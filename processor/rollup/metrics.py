@@ -19,7 +19,7 @@ from processor.rollup.breakdown import breakdown
 from processor.rollup.rows import TraceRows, typed
 from processor.rollup.runs import Runs
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
-from processor.rollup.versions import versions
+from processor.row_versions import versions
 
 _KEY: Final = (*SESSION_KEY, "trace_id")
 

@@ -1,7 +1,7 @@
 """Spans of whole traces to trace rows: one a session that a trace takes part in, and one a trace. Pure.
 
 Beside the rows of the sessions that take part in a trace, a row may be *gone*: empty, to replace what an earlier,
-smaller set may have written under its key. Versions decide (`rollup.versions`).
+smaller set may have written under its key. Versions decide (`row_versions`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from processor.rollup.lineage import Lineage, lineage
 from processor.rollup.rows import TraceRows, typed
 from processor.rollup.runs import Runs, gathered, lists, mask, ordered
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY, SpanSet, span_set
-from processor.rollup.versions import over_all, versions, versions_after_deletion
+from processor.row_versions import over_all, versions, versions_after_deletion
 
 
 def trace_rows(rows: pl.DataFrame, prices: Prices, revision: int = 0) -> TraceRows:

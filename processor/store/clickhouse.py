@@ -19,7 +19,7 @@ import pyarrow as pa
 from processor.errors import ConfigError, Retryable
 from processor.metric_model import SESSION_METRICS
 from processor.model import SESSION_ROLLUPS, SESSION_SPANS
-from processor.rollup.versions import from_revision
+from processor.row_versions import from_revision
 from processor.store.connection import StoreConfig, connect, driver_errors_translated
 from processor.store.deleted import DeletedRows
 from processor.store.literals import any_of, quoted

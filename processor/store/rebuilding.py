@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from processor.model import CALL_TRACE, SESSION_TRACES, SUMMED, Source
-from processor.rollup.versions import OVER_ALL, REVISION_AT, from_revision
+from processor.row_versions import OVER_ALL, REVISION_AT, from_revision
 from processor.store.auditing import AuditStore, Scope
 from processor.store.clickhouse import KEYS_MAX
 from processor.store.deleted import SESSIONS, TRACES

@@ -16,7 +16,7 @@ from processor.rollup.deleted import IS_PLACE, Judged, judge, marks
 from processor.rollup.rows import TraceRows, typed
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
 from processor.rollup.traces import trace_rows
-from processor.rollup.versions import is_of_more, of_deleted_from
+from processor.row_versions import is_of_more, of_deleted_from
 from processor.store.base import Store
 from processor.store.deleted import DUE, SESSIONS, TRACES, DeletionsState
 

@@ -1,6 +1,6 @@
 """Roll-ups made again from the spans as they are stored: what mends rows that are wrong, however they came to be.
 
-All rows are written under a revision of their own (`rollup.versions`), so a wrong row loses whatever its version, also
+All rows are written under a revision of their own (`row_versions`), so a wrong row loses whatever its version, also
 where it is the right row's; beside running workers, as a repricing is (`worker.reprice`). What no revision beats, and
 rows that no span stands behind, are removed or emptied. How far it has come is kept in the store after each step, so it
 may be ended anywhere, and goes on there.
@@ -19,7 +19,7 @@ from processor.model import SESSION_TRACES, TRACE_SESSIONS
 from processor.pricing.prices import Prices
 from processor.rollup.rows import typed
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
-from processor.rollup.versions import REVISION_MAX, revision_of, versions_from
+from processor.row_versions import REVISION_MAX, revision_of, versions_from
 from processor.store.auditing import Scope
 from processor.store.rebuilding import DONE, SESSIONS_PHASE, TRACES_PHASE, UNTIL_EVER, Progress, RebuildStore
 from processor.worker.deletions import KnownDeletions, late_sessions

@@ -1,7 +1,7 @@
 """Roll-ups made again with the prices in use: what history costs by today's price table.
 
 Only traces and sessions are written anew, from the spans as they are stored, under a revision of their own (see
-`rollup.versions`); so this may run beside workers, be stopped anywhere, and be run again. Workers that roll up later
+`row_versions`); so this may run beside workers, be stopped anywhere, and be run again. Workers that roll up later
 write under the same revision: they look for it after they have stored their spans, this reads spans after it has said
 it, so whoever comes second has seen the other.
 """

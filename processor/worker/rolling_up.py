@@ -13,7 +13,7 @@ from processor.rollup.metrics import metric_rows
 from processor.rollup.rows import TraceRows
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
 from processor.rollup.traces import trace_rows
-from processor.rollup.versions import set_size
+from processor.row_versions import set_size
 from processor.store.base import Store
 from processor.worker.deletions import KnownDeletions, fuller, judged_traces, late_traces, without
 

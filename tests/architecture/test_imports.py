@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = "processor"
 
-_BASE = {"model", "errors", "clock", "endpoint", "role", "signals", "metric_model"}
+_BASE = {"model", "errors", "clock", "endpoint", "role", "signals", "metric_model", "row_versions"}
 _PURE = {"decode", "conventions", "pricing", "rollup"}
 _EDGES = {"telemetry"}  # metrics and logging: the shell around the pure core may report what it does
 _WHO = {"auth.authenticator", "auth.config", "auth.identity"}  # who asks, for whatever is served
@@ -33,9 +33,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "role": set(),
     "signals": set(),
     "metric_model": set(),
+    "row_versions": set(),
     "asgi": {"endpoint", "errors", "http_heads", "tls"},
     "http_heads": set(),
-    **{name: {"model", "errors", "signals", "metric_model"} | _PURE for name in _PURE},
+    **{name: {"model", "errors", "signals", "metric_model", "row_versions"} | _PURE for name in _PURE},
     "telemetry": _BASE | {"telemetry", "tls.config"},
     "receiver": _BASE | _EDGES | _WHO | {"asgi", "decode.outline", "receiver", "log.base", "tls"},
     "log": _BASE | _EDGES | {"decode.outline", "log"},

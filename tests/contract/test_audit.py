@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from processor.conventions.previews import PreviewConfig
 from processor.model import NANOS_PER_SECOND
 from processor.pricing.prices import Prices
-from processor.rollup.versions import OVER_ALL
+from processor.row_versions import OVER_ALL
 from processor.store.auditing import AuditStore, Scope
 from processor.store.clickhouse import ClickHouseStore
 from processor.store.connection import StoreConfig

@@ -17,7 +17,7 @@ from processor.model import SESSION_TRACES
 from processor.rollup.rows import TraceRows, typed
 from processor.rollup.sessions import session_rows
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
-from processor.rollup.versions import is_of_more, revision_of, without_revision
+from processor.row_versions import is_of_more, revision_of, without_revision
 from processor.worker.audit.differences import PRICED
 
 _ROW: Final = (*SESSION_KEY, "trace_id")

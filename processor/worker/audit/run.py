@@ -16,7 +16,7 @@ from processor.errors import ConfigError
 from processor.model import NANOS_PER_SECOND
 from processor.pricing.prices import Prices
 from processor.rollup.span_set import SESSION_KEY, TRACE_KEY
-from processor.rollup.versions import REVISION_MAX
+from processor.row_versions import REVISION_MAX
 from processor.store.auditing import AuditStore, Scope
 from processor.store.retention import RetentionConfig
 from processor.worker.audit.believed import Horizons

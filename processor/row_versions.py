@@ -4,17 +4,18 @@ A trace row's version is the size of its trace's span set below a *revision*. Si
 view loses whenever it is written. A deliberate rewrite (other prices, another rule) raises the revision, which counts
 for more than any size. Rows of a trace that has lost spans by a deletion are, within a revision, above all that were
 made without knowing of it. Above all revisions are rows that say who else counts a call: a rewrite of one of the two
-must not change that. A session row's version is the sum over its trace rows and has the same property.
+must not change that. A session row's version is the sum over its trace rows and has the same property. Pure.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from processor.decode.columns import Ints
+Ints: TypeAlias = npt.NDArray[np.int64]
 
 REVISION_AT: Final = 26
 """The lowest bit of a revision."""
