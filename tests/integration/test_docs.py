@@ -10,13 +10,16 @@ import os
 import re
 import subprocess
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.integration.process import COMMAND, TIMEOUT_S, Running, own_environment
 
+LOOK_S = 0.05
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^(?P<indent> *)```sh\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
@@ -86,6 +89,14 @@ def test_a_block_of_commands_runs(beside: tuple[Path, Running], page: str, text:
         check=False,
     )
     assert done.returncode == 0, f"{page}: {text}\n{done.stdout}\n{done.stderr}"
+    while not shows_all(process):  # as the quick start says: what it has sent is in its session a second later
+        time.sleep(LOOK_S)
+
+
+def shows_all(process: Running) -> bool:
+    """Whether every stored span is in its session."""
+    metrics = httpx.get(f"{process.url('metrics')}/metrics", timeout=TIMEOUT_S).text
+    return "\notel_sessions_rollup_lag_seconds 0.0\n" in metrics
 
 
 def test_every_exception_is_one() -> None:
