@@ -16,7 +16,7 @@ _DELAY_S_PER_TRACE: Final = 0.001
 _LIGHT_S: Final = 0.3  # a tick that takes longer makes sessions wait for longer:
 _MORE_PER_TRACE: Final = 0.1  # for each of their traces so many times as long as it took beyond
 _DELAY_S_MAX: Final = 60.0
-_SIZES_MAX: Final = 100_000  # about 250 bytes each
+_SIZES_MAX: Final = 100_000  # beside those of sessions that wait, about 250 bytes each
 
 Key: TypeAlias = tuple[str, str]
 
@@ -91,7 +91,10 @@ class DirtySessions(DirtyMap):
         return [key for key in keys if key not in self._sizes]
 
     def note_sizes(self, sizes: Iterable[tuple[Key, int]]) -> None:
-        """Remember how many traces sessions have; of too many, the half that was noted first is forgotten."""
-        if len(self._sizes) > _SIZES_MAX:
-            self._sizes = dict(islice(self._sizes.items(), len(self._sizes) // 2, None))
-        self._sizes.update(sizes)
+        """Remember how many traces sessions have: of those that wait, and of so many others, the last noted."""
+        for key, size in sizes:
+            self._sizes.pop(key, None)  # so that they stand in the order of noting
+            self._sizes[key] = size
+        if len(self._sizes) > _SIZES_MAX + len(self.marks):
+            waiting = {key: self._sizes[key] for key in self.marks if key in self._sizes}
+            self._sizes = waiting | dict(islice(self._sizes.items(), len(self._sizes) - _SIZES_MAX // 2, None))

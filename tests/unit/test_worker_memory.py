@@ -108,6 +108,16 @@ def test_sessions_wait_longer_where_ticks_take_long() -> None:
     }
 
 
+def test_the_size_of_a_session_that_waits_is_not_forgotten() -> None:
+    """Else a tick would read a backlog of large sessions at once; how many others are remembered has a bound."""
+    sessions = dirty({"first": 1_000, "second": 1_000})
+    sessions.note_sizes((("t", f"other-{number}"), 1) for number in range(250_000))
+    assert names(sessions.due(now_s=100.0, traces_max=1_500, tick_s=0.1, force=False)) == ["first"]
+    others = [("t", f"other-{number}") for number in range(250_000)]
+    assert sessions.unsized(others[-50_000:]) == []
+    assert len(sessions.unsized(others)) >= 150_000
+
+
 def test_what_is_due_stays_within_the_budget() -> None:
     """At most so many traces are read back at once, but a session larger than the budget is not put off for ever."""
     sessions = dirty({"a": 60, "b": 60, "c": 10})
