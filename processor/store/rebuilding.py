@@ -26,6 +26,7 @@ _SAYS_NOTHING: Final = (
     f"AND {' AND '.join(f'{name} = 0' for name in SUMMED)} AND empty(arrayConcat(models, providers, services, tags)))"
 )
 _ROW: Final = pl.Schema({"tenant": pl.String(), "session_id": pl.String(), "trace_id": pl.String()})
+_CALLS: Final = pl.Schema({**_ROW, "span_trace_id": pl.String()})
 _PROGRESS: Final = pl.Schema(
     {
         "tenant": pl.String,
@@ -117,27 +118,31 @@ class RebuildStore(AuditStore):
             wrong = f"{from_revision(revision)} OR (version >= {OVER_ALL:d} AND ({over_all[table]}))"
             self._remove(table, wrong, wait=True)
 
-    def answered_for(self, sessions: pl.DataFrame, revision: int) -> pl.DataFrame:
-        """Calls of log records that rows older than a revision say a span counts, where no span does.
+    def calls_of_spans(self, sessions: pl.DataFrame) -> pl.DataFrame:
+        """Calls that log records report too, and that a span of the sessions counts.
 
-        Shape: `tenant, session_id, trace_id`, the key of the row.
+        Shape: `tenant, session_id, trace_id` (the key of the row that says so), `span_trace_id`.
         """
-        parts = [pl.DataFrame(schema=_ROW)]
-        key = ", ".join(_ROW)
+        parts = [pl.DataFrame(schema=_CALLS)]
         for keys in sessions.iter_slices(KEYS_MAX):
             stored = f"{self._database}.session_traces WHERE ({any_of(keys, 'session_id')})"
-            said = f"version >= {OVER_ALL:d} AND NOT {from_revision(revision)}"
-            rows = self._read(f"SELECT DISTINCT {key} FROM {stored} AND {said}", _ROW)
-            if rows.is_empty():
-                continue
-            calls = self._read(
-                f"SELECT DISTINCT tenant, session_id, concat({quoted(CALL_TRACE)}, response_id) AS trace_id "
+            query = (
+                f"SELECT DISTINCT tenant, session_id, concat({quoted(CALL_TRACE)}, response_id) AS call, trace_id "
                 f"FROM {self._database}.session_spans "
-                f"WHERE (tenant, session_spans.trace_id) GLOBAL IN (SELECT tenant, trace_id FROM {stored}) "
-                f"AND also_logged AND source = {Source.SPAN:d} AND response_id != '' AND session_id != ''",
-                _ROW,
+                f"WHERE (tenant, trace_id) GLOBAL IN (SELECT tenant, trace_id FROM {stored}) "
+                f"AND also_logged AND source = {Source.SPAN:d} AND response_id != '' AND session_id != ''"
             )
-            parts.append(rows.join(calls, on=rows.columns, how="anti"))
+            calls = pl.Schema(zip(("tenant", "session_id", "call", "trace_id"), _CALLS.dtypes(), strict=True))
+            parts.append(self._read(query, calls).rename({"trace_id": "span_trace_id", "call": "trace_id"}))
+        return pl.concat(parts)
+
+    def rows_over_all(self, sessions: pl.DataFrame, revision: int) -> pl.DataFrame:
+        """Rows older than a revision that say a span counts what a log record reports. Shape: the keys, distinct."""
+        parts = [pl.DataFrame(schema=_ROW)]
+        for keys in sessions.iter_slices(KEYS_MAX):
+            where = f"({any_of(keys, 'session_id')}) AND version >= {OVER_ALL:d} AND NOT {from_revision(revision)}"
+            query = f"SELECT DISTINCT {', '.join(_ROW)} FROM {self._database}.session_traces WHERE {where}"
+            parts.append(self._read(query, _ROW))
         return pl.concat(parts)
 
     def remove_trace_rows(self, rows: pl.DataFrame) -> None:

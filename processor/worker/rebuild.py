@@ -106,11 +106,17 @@ class Rebuild:
         """
         if self.store.loses_spans:
             return
-        wrong = self.store.answered_for(sessions, revision)
+        said = self.store.rows_over_all(sessions, revision)
+        if said.is_empty():
+            return
+        wrong = said.join(self.store.calls_of_spans(sessions), on=said.columns, how="anti")
         if wrong.is_empty():
             return
         self.store.remove_trace_rows(wrong)
-        spans = self.store.read_spans(wrong.select(TRACE_KEY).unique())
+        # A span of the call may have come meanwhile, and its row may have been removed too.
+        late = self.store.calls_of_spans(sessions).join(wrong, on=said.columns, how="semi")
+        late = late.select("tenant", trace_id="span_trace_id")
+        spans = self.store.read_spans(pl.concat([wrong.select(TRACE_KEY), late]).unique())
         if len(spans):
             done = rolled_up(self.store, spans, self.prices, revision, known)
             self.store.write_traces(done.rows.session_traces, done.rows.trace_sessions)
