@@ -50,7 +50,7 @@ class LoadShape:
 
     sessions: int = 10_000  # at a time
     first_session: int = 0  # sessions are numbered from here
-    session_length: float = 0.0  # on average; then the session ends and another begins. 0 keeps to the first ones
+    session_length: float = 0.0  # traces of a session, on average; 0 keeps to the first sessions for ever
     session_id_on: SessionIdOn = "mixed"  # "mixed": on every span of every other trace, else on the root only
     split_s: float = 0.0  # seconds between the parts of a trace; 0 sends whole traces
     resend_percent: float = 0.0  # of requests, sent again some requests later
@@ -216,7 +216,7 @@ def add_load_options(parser: argparse.ArgumentParser) -> None:
         "--session-length",
         type=float,
         default=default.session_length,
-        help="after so many, on average, a session ends and another begins; 0 (default) keeps to the same sessions",
+        help="traces, on average, after which a session ends and another begins; 0 (default) keeps to the same ones",
     )
     parser.add_argument(
         "--session-id-on",

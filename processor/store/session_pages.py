@@ -32,7 +32,7 @@ from processor.store.statement import Row, Statement
 CANDIDATES_MAX: Final = 5_000
 _SPARE: Final = 100  # candidates beside twice those that are needed: a session that changes often has many rows
 _LOOKED_UP_SPARE: Final = 5  # sessions looked up at first beside a quarter more than are needed
-_BY_INDEX_MAX: Final = 1_000_000  # rows that an index leaves to be read, for it to be worth its while
+BY_INDEX_MAX: Final = 1_000_000  # rows that an index leaves to be read, for it to be worth its while
 _MORE: Final = 4  # times as many when they were too few
 
 
@@ -70,9 +70,8 @@ class SessionPages(Reader):
     def count_sessions(self, tenant: str, wanted: SessionFilter) -> int:
         """How many sessions there are on all pages; merges the rows of all that `wanted` selects."""
         about = (self._database, tenant, wanted)
-        searches = bool(wanted.search or wanted.name)
-        left = sum(row["rows"] for row in self._rows(rows_by_index(*about))) if searches else 0
-        return int(self._rows(count_sessions(*about, by_index=left < _BY_INDEX_MAX))[0]["total"])
+        left = sum(row["rows"] for row in self._rows(rows_by_index(*about))) if wanted.searches else 0
+        return int(self._rows(count_sessions(*about, by_index=left < BY_INDEX_MAX))[0]["total"])
 
     def get_session(self, tenant: str, session_id: str) -> Row | None:
         """One session, None where there is none."""

@@ -88,6 +88,11 @@ class SessionFilter:
     min_tokens: int = 0
     min_duration_ns: int = 0
 
+    @property
+    def searches(self) -> bool:
+        """Whether it asks for a part of a text, which an index finds."""
+        return bool(self.search or self.name)
+
 
 def count_sessions(database: str, tenant: str, wanted: SessionFilter, *, by_index: bool = True) -> Statement:
     """How many sessions `wanted` selects: one row, one column. `by_index`: indexes say where they stand.
@@ -125,7 +130,7 @@ def candidates(
 FROM {database}.session_rollups
 WHERE {where} AND {_LIVE}
 {order} LIMIT {{limit:UInt64}}
-{_SEARCHING if wanted.search or wanted.name else ""}""",
+{_SEARCHING if wanted.searches else ""}""",
         {**parameters, "limit": limit},
     )
 

@@ -121,7 +121,9 @@ def test_every_filter_selects_by_the_newest_rows(
     for candidates_max in WAYS:
         monkeypatch.setattr(session_pages, "CANDIDATES_MAX", candidates_max)
         _check(queries, newest, (wanted, keep), "total_cost", "desc")
-    assert queries.count_sessions("pages", wanted) == sum(map(keep, newest))
+    for rows_max in (session_pages.BY_INDEX_MAX, 0):  # by the indexes, and without
+        monkeypatch.setattr(session_pages, "BY_INDEX_MAX", rows_max)
+        assert queries.count_sessions("pages", wanted) == sum(map(keep, newest))
 
 
 def _check(
