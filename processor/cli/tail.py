@@ -16,6 +16,7 @@ import typer
 from processor.cli.client import Api
 from processor.cli.exits import ApiError
 from processor.cli.following import Change, Follower, Session
+from processor.cli.interrupts import remembered_interrupts
 from processor.cli.live import live_line, live_state
 from processor.cli.options import Process
 from processor.cli.render import console
@@ -34,11 +35,12 @@ def follow(process: Process, filters: Mapping[str, object], output: TailFormat, 
     """
     follower = Follower(_state if output is TailFormat.NDJSON else live_state)
     write = _write_json if output is TailFormat.NDJSON else _line_writer()
-    with Api(process) as api:
+    with Api(process) as api, remembered_interrupts() as raise_if_interrupted:
         seen = _look(api, filters, follower, pages_max=1)
         write(seen[len(seen) - min(lines, len(seen)) :])
         told = ""
         while True:
+            raise_if_interrupted()
             _wait(interval_s)
             try:
                 changes = _look(api, filters, follower, PAGES_MAX)
