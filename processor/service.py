@@ -17,13 +17,9 @@ from typing import Any
 
 import structlog
 
-from processor.api.app import create_app
 from processor.api.config import ApiConfig
-from processor.api.pool import QueryPool
 from processor.asgi import AsgiServer
 from processor.auth.extensions import Authenticators
-from processor.clickhouse_http.app import PATHS, ClickHouseHttp
-from processor.clickhouse_http.engine import Engine
 from processor.clock import monotonic_s
 from processor.config import Config
 from processor.control.server import ControlServer
@@ -220,6 +216,10 @@ class Service:
         api = self._config.sessions_api
         if api is None:
             return
+        # 0.4 s and 30 MiB that a receiver and a worker of their own save.
+        from processor.api.app import create_app  # noqa: PLC0415
+        from processor.api.pool import QueryPool  # noqa: PLC0415
+
         readers = [await self._reader(stack, api) for _ in range(api.concurrent_queries_max)]
         sessions = self._config.processors.sessions or WorkerConfig()
         prices = await asyncio.to_thread(Prices, sessions.pricing.prices)
@@ -234,6 +234,9 @@ class Service:
         interface, exporter = self._config.clickhouse_http, self._config.exporters.clickhouse
         if interface is None or exporter is None:
             return
+        from processor.clickhouse_http.app import PATHS, ClickHouseHttp  # noqa: PLC0415 (loads the engine)
+        from processor.clickhouse_http.engine import Engine  # noqa: PLC0415
+
         engine = await asyncio.to_thread(Engine, exporter, interface)
         queries = ClickHouseHttp(engine, self._authenticators.of(interface.auth))
         stack.push_async_callback(asyncio.to_thread, queries.close)

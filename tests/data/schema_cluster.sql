@@ -80,13 +80,13 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{ta
 PARTITION BY toDate(Timestamp)
 PRIMARY KEY (Tenant, ServiceName, SpanName, toDateTime(Timestamp))
 ORDER BY (Tenant, ServiceName, SpanName, toDateTime(Timestamp), TraceId, SpanId, ContentHash)
-SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 8192, index_granularity_bytes = 4194304,
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 8192, index_granularity_bytes = 1048576,
     ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS agents.otel_traces ON CLUSTER 'main-1' AS agents.otel_traces_local
 ENGINE = Distributed('main-1', 'agents', 'otel_traces_local', cityHash64(Tenant, TraceId));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (1, '001_otel_traces.sql', 'eb68737923fd83c8');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (1, '001_otel_traces.sql', '925c523fde2e3342');
 
 -- A span, narrow, for rollups. The key is the span itself, content included: the table is the *set* of spans received.
 -- A redelivered span replaces itself; a span sent twice with different content stands twice, and `rollup` picks one.
@@ -424,13 +424,13 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{ta
 PARTITION BY toDate(TimestampTime)
 PRIMARY KEY (Tenant, ServiceName, TimestampTime)
 ORDER BY (Tenant, ServiceName, TimestampTime, Timestamp, TraceId, SpanId, ContentHash)
-SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 8192, index_granularity_bytes = 4194304,
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 8192, index_granularity_bytes = 1048576,
     ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS agents.otel_logs ON CLUSTER 'main-1' AS agents.otel_logs_local
 ENGINE = Distributed('main-1', 'agents', 'otel_logs_local', cityHash64(Tenant, TraceId, Timestamp));
 
-INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (10, '010_otel_logs.sql', 'e0dca1132a6993b6');
+INSERT INTO agents.schema_migrations (version, name, checksum) SETTINGS distributed_foreground_insert = 1 VALUES (10, '010_otel_logs.sql', 'ffd9f0a0ab17648b');
 
 -- Data points of counters that tell a session's tokens or cost: the last resort where neither spans nor log records do.
 -- The key is the point itself, series and interval: the table is the *set* of points, and nothing in it is summed.

@@ -62,5 +62,5 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toDate(Timestamp)
 PRIMARY KEY (Tenant, ServiceName, SpanName, toDateTime(Timestamp))
 ORDER BY (Tenant, ServiceName, SpanName, toDateTime(Timestamp), TraceId, SpanId, ContentHash)
-SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 8192, index_granularity_bytes = 4194304,
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 8192, index_granularity_bytes = 1048576,
     ttl_only_drop_parts = 1

@@ -44,5 +44,5 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toDate(TimestampTime)
 PRIMARY KEY (Tenant, ServiceName, TimestampTime)
 ORDER BY (Tenant, ServiceName, TimestampTime, Timestamp, TraceId, SpanId, ContentHash)
-SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 8192, index_granularity_bytes = 4194304,
+SETTINGS min_bytes_for_wide_part = 268435456, index_granularity = 8192, index_granularity_bytes = 1048576,
     ttl_only_drop_parts = 1
