@@ -1,5 +1,4 @@
-"""What a process loads: a receiver or a worker of a cluster needs no web framework, no engine in itself, and nobody
-pandas."""
+"""What a process loads: a receiver or a worker of a cluster needs no web framework, and no engine in itself."""
 
 from __future__ import annotations
 
@@ -15,13 +14,4 @@ def test_what_only_some_roles_need_is_loaded_by_those_that_serve_it() -> None:
     ran = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     modules = set(ran.stdout.split())
     assert "processor.worker.worker" in modules
-    assert not modules & (HEAVY | {"pandas"})
-
-
-def test_pandas_is_there_for_whoever_asks_for_it() -> None:
-    """It is hidden from pyarrow's one look alone."""
-    asked = (
-        "import sys, processor.decode.wide; assert 'pandas' not in sys.modules; import pandas, pyarrow; print('both')"
-    )
-    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
-    assert ran.stdout == "both\n"
+    assert not modules & HEAVY
