@@ -93,7 +93,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(seconds=0.0)
     parser.add_argument("--minutes", type=float, default=30.0, help="how long to send; --seconds comes first")
     parser.add_argument("--warm-up-minutes", type=float, default=0.0, help="not counted; 0 is a third of the time")
-    parser.add_argument("--measure-seconds", type=float, default=60.0, help="how long to look for the most it takes")
+    parser.add_argument(
+        "--measure-seconds",
+        type=float,
+        default=300.0,
+        help="how long to look for the most it takes; a minute, before merges come to large parts, tells too much",
+    )
     parser.add_argument(
         "--growth-mib-max", type=float, default=0.0, help="per ten minutes; more is status 1, 0 allows any"
     )

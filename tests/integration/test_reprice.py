@@ -44,6 +44,7 @@ def stopped(tmp_path: Path) -> Running:
         refused = call("reprice", "--since", "2026-01-01", "--config", str(running.config), TEST_DATA=str(running.data))
         assert refused.returncode == 1
         assert "in use" in refused.stderr
+        running.stop()  # in order: what it has stored is rolled up
     return running
 
 
