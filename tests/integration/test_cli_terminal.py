@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +16,18 @@ from tests.integration.terminal import CTRL_C, Terminal, in_terminal, without_es
 WIDE = "会話の要約と返金の手続きについての長い名前です" * 2
 LONG_ID = "tenant-eu-west-1/conversations/2026/11/" + "0123456789abcdef" * 4
 FAILED = "failed"
+LOSING = """
+import contextlib, signal
+from processor.cli import main, tail
+
+def losing(*given, made=tail.live_line):
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    return made(*given)
+
+tail.live_line = losing
+main()
+"""
 ESCAPE = "\x1b["
 
 
@@ -103,6 +117,19 @@ def test_ctrl_c_ends_a_command_with_130(url: str) -> None:
         terminal.type(CTRL_C)
         assert terminal.wait() == 130
         assert "Traceback" not in terminal.text
+
+
+def test_ctrl_c_ends_tail_though_what_it_raised_was_lost(url: str) -> None:
+    """As CPython loses it while it formats another exception: here whenever a line is made."""
+    ran = subprocess.run(
+        [sys.executable, "-c", LOSING, "sessions", "tail", "--url", url, "--interval", "3600"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (130, "")
+    assert "plain" in ran.stdout
 
 
 def test_a_terminal_that_goes_away_ends_tail(url: str) -> None:
